@@ -1,0 +1,38 @@
+#pragma once
+// A request body as a plan: inline bytes and slices of a batch image, never one big string.
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "http/message.h"
+
+namespace weir::http {
+
+/// A byte range of the batch image (the spool file that the engine wrote); whoever sends knows its path.
+struct ImageSlice {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  friend bool operator==(const ImageSlice&, const ImageSlice&) = default;
+};
+
+using BodyPiece = std::variant<std::string, ImageSlice>;
+
+/// `target` is path and query. Content-Length is known before the send: the sender adds it, with Host.
+struct RequestPlan {
+  Method method = Method::kGet;
+  std::string target;
+  Headers headers;
+  std::vector<BodyPiece> body;
+
+  [[nodiscard]] std::uint64_t content_length() const {
+    std::uint64_t length = 0;
+    for (const auto& piece : body) {
+      if (const auto* text = std::get_if<std::string>(&piece)) length += text->size();
+      else length += std::get<ImageSlice>(piece).length;
+    }
+    return length;
+  }
+};
+
+}  // namespace weir::http

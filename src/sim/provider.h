@@ -1,0 +1,3 @@
+#pragma once
+#include <memory>
+namespace weir::sim { class Provider {}; }

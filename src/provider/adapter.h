@@ -1,2 +1,162 @@
 #pragma once
-namespace weir::provider { class Adapter {}; }
+// The adapter contract: how the engine speaks to a provider without knowing which. An adapter is stateless, pure and
+// thread-safe: no clock, no socket, no environment. A provider is src/providers/<name>/ with `const Adapter& adapter()`.
+//
+// A batch's life is a step machine: `next(state, event) -> Step`. The engine commits Step::state, and only then performs
+// Step::action, so a restart goes on from the step reached (BatchEvent::kRestarted). The state is a small versioned JSON
+// text, never with a key in it. What must never happen twice (a create) is therefore journalled before it is sent.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "catalogue/catalogue.h"
+#include "http/plan.h"
+#include "http/url.h"
+#include "llm/types.h"
+
+namespace weir::provider {
+
+/// Where requests go, and the key that goes with them. Borrowed for one call; never stored in a state, never logged.
+struct Credentials {
+  std::string base_path;  // of the configured endpoint: "" or "/anthropic"; adapters put their own path behind it
+  std::string key;
+};
+
+/// One paid try of a request.
+struct SyncCall {
+  const Credentials& credentials;
+  std::string_view attempt_id;  // sent as x-client-request-id, so that a bill row can be matched
+};
+
+/// What the step machine may know of its batch.
+struct BatchContext {
+  const Credentials& credentials;
+  const catalogue::BatchLimits& limits;
+  BatchId id;                   // its custom_id_prefix() is the recovery tag
+  std::uint64_t items = 0;
+  std::uint64_t image_bytes = 0;
+  std::string_view model;
+  Time now;
+};
+
+/// What happened since the last step.
+struct BatchEvent {
+  enum class Kind : std::uint8_t {
+    kStart,      // the image is whole: begin
+    kAnswer,     // `response` is the complete answer to the Send (any status)
+    kNotSent,    // the Send surely did not reach the provider (`error` says why)
+    kLost,       // the Send went out, its outcome is unknown
+    kTimer,      // a Wait is over
+    kCollected,  // the artefact of the Collect was read to its end
+    kCollectFailed,  // it was not (`error`); rows that came are kept
+    kRestarted,  // the process died and came back: `state` is the last one committed
+    kCancel,     // the engine wants it cancelled
+  };
+  Kind kind = Kind::kStart;
+  http::Response response = {};
+  Error error = {};
+};
+
+/// Sends a small request and awaits its whole answer (at most answer_bytes_max) as kAnswer, kNotSent or kLost.
+struct Send {
+  std::string operation;  // for logs and reasons: "upload", "create", "poll", …
+  http::RequestPlan plan;
+};
+/// Comes back with kTimer.
+struct Wait {
+  Duration duration{};
+};
+/// Streams a JSONL artefact through decode_row(), comes back with kCollected or kCollectFailed. Resumable by line.
+struct Collect {
+  std::string artefact;   // its name, stable across restarts: "output", "errors", "results"
+  http::RequestPlan plan;
+};
+/// The machine is done; no more events.
+struct Finished {
+  enum class Outcome : std::uint8_t {
+    kEnded,    // every artefact was read; items without a row never ran (expired, cancelled, missing)
+    kRefused,  // the provider surely made no batch (`error`, `line` where it names one)
+    kHeld,     // a human must look: two candidates for one create, or the account changed
+  };
+  Outcome outcome = Outcome::kEnded;
+  Error error = {};
+  std::optional<std::uint64_t> line = std::nullopt;  // from 1, in the image
+};
+
+/// What is known of the provider's batch, for people and for prices; journalled with each step.
+struct BatchView {
+  std::string provider_batch_id;
+  std::string status;               // the provider's word
+  std::optional<Time> created_at;   // the provider's clock: decides the price row
+  std::optional<Time> ended_at;
+};
+
+struct Step {
+  std::string state;
+  BatchView view;
+  std::variant<Send, Wait, Collect, Finished> action;
+  std::string reason;  // why, when it is a decision worth telling (adopted, resent, held); may be empty
+};
+
+/// The bytes around and between encoded items: `{"requests":[` `,` `]}` for an inline body, newlines for a file.
+struct ImageFormat {
+  std::string_view head, separator, tail;
+};
+
+/// One row of a result artefact.
+struct Row {
+  enum class Outcome : std::uint8_t { kSucceeded, kErrored, kExpired, kCancelled };
+  std::string custom_id;
+  Outcome outcome = Outcome::kErrored;
+  llm::Response response;  // when succeeded
+  Error error;             // when errored: its kind says whether to try again
+};
+
+/// Turns the pieces of a streamed answer into text deltas and, at the end, the same Response as without streaming.
+class StreamDecoder {
+ public:
+  virtual ~StreamDecoder() = default;
+  /// Appends new answer text to `text`. @error the provider's error event, or kBadResponse.
+  virtual Result<void> feed(std::string_view bytes, std::string& text) = 0;
+  /// @error kDeadlineExceeded the stream was cut before its end: whether it is billed is unknown.
+  virtual Result<llm::Response> finish() = 0;
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // Sync.
+  /// @error kInvalidArgument the request cannot be said in this provider's format; kUnsupported dialect of a raw body.
+  [[nodiscard]] virtual Result<http::RequestPlan> encode_sync(const llm::Request& request,
+                                                              const SyncCall& call) const = 0;
+  /// The answer, or the provider's error (kind, code, retry_after, request id). @error kBadResponse a 2xx without its fields.
+  [[nodiscard]] virtual Result<llm::Response> decode_sync(const http::Response& response,
+                                                          Time now) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<StreamDecoder> stream_decoder() const = 0;
+  /// A cheap authenticated GET that costs nothing: tells a wrong key before anything is sent.
+  [[nodiscard]] virtual http::RequestPlan encode_probe(const Credentials& credentials,
+                                                       std::string_view model) const = 0;
+
+  // Batch.
+  [[nodiscard]] virtual ImageFormat image_format() const = 0;
+  /// Appends the item as it stands in the image. @error as encode_sync.
+  [[nodiscard]] virtual Result<void> encode_item(std::string_view custom_id,
+                                                 const llm::Request& request,
+                                                 std::string& out) const = 0;
+  /// @error kInternal the state is not one of this machine's.
+  [[nodiscard]] virtual Result<Step> next(std::string_view state, const BatchEvent& event,
+                                          const BatchContext& context) const = 0;
+  /// @error kBadResponse the line is not a row; the engine goes on with the next.
+  [[nodiscard]] virtual Result<Row> decode_row(std::string_view artefact, std::string_view line,
+                                               Time now) const = 0;
+};
+
+}  // namespace weir::provider

@@ -1,0 +1,116 @@
+#pragma once
+// The catalogue: capabilities and prices of providers and models, dated data from data/catalogue/*.json.
+// Immutable after load, safe to share between threads. Prices move weekly: every row says since when, from where.
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/embedded.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "llm/types.h"
+
+namespace weir::catalogue {
+
+/// How a batch discount and a cache discount combine (providers.md 15.2 names the providers).
+enum class Stacking : std::uint8_t {
+  kMultiply,        // both count
+  kCacheFullPrice,  // cached tokens at the sync cache price, the rest halved
+  kBatchRateOnly,   // cached tokens at the batch input price
+  kNoCacheInBatch,  // a batch neither reads nor writes
+  kUnknown          // undocumented: estimated without a cache discount
+};
+
+/// Prices of one token by bucket. Missing = the provider publishes none.
+struct Rates {
+  Price input, output;
+  std::optional<Price> cache_read, cache_write_5m, cache_write_1h, cache_write;
+};
+
+/// Prices in force from `from` (inclusive) to `until` (exclusive).
+struct PriceRow {
+  std::optional<Time> from, until;
+  Rates sync, batch;            // batch: published where there is one, else derived
+  bool batch_published = false;
+  std::optional<Tokens> long_threshold;  // above it the whole request costs long_*
+  Rates long_sync, long_batch;
+  std::string source, as_of, confidence, notes;
+};
+
+enum class CacheMode : std::uint8_t { kNone, kAutomatic, kBreakpoints };
+
+struct Model {
+  std::string name;
+  Stacking stacking = Stacking::kUnknown;
+  CacheMode cache = CacheMode::kNone;
+  bool automatic_writes_charged = false;  // the provider writes by itself and charges for it (OpenAI 5.6 and later)
+  std::optional<Tokens> cache_prefix_min;
+  std::optional<Tokens> input_max, output_max;
+  bool batch = false;
+  bool temperature_allowed = true;
+  std::vector<PriceRow> prices;  // newest first
+
+  /// The row whose validity covers `at`; the nearest one when none does (the receipt then says so).
+  [[nodiscard]] const PriceRow& price_at(Time at) const;
+};
+
+struct BatchLimits {
+  std::uint64_t requests_max = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t line_bytes_max = 0;
+  Duration window{};                    // the provider gives up after it
+  Duration create_visibility_max{};     // after it, a create that is not listed was not made
+  Duration poll_min{}, poll_max{};
+  bool mixed_models = false;
+  bool cancel_keeps_results = true;
+};
+
+struct CacheLimits {
+  std::uint64_t breakpoints_max = 0;
+  std::vector<llm::CacheTtl> ttls;      // that a mark may name
+  double batch_hit_rate_expected = 0;   // best effort, seen 0.30 to 0.98; corrected by observation
+  Duration sync_ttl{}, batch_ttl{};     // of the mark we would set on each route
+};
+
+struct Provider {
+  std::string name;
+  std::string endpoint;      // default base URL
+  std::string key_variable;  // environment variable of its key
+  std::optional<BatchLimits> batch;
+  CacheLimits cache;
+  std::vector<Model> models;
+  std::string checked;       // date of the last look at the provider's documents
+
+  [[nodiscard]] const Model* find(std::string_view model) const;
+};
+
+class Catalogue {
+ public:
+  /// @error kInvalidArgument a file is not a catalogue file; the message names file and place.
+  static Result<Catalogue> load(const std::vector<EmbeddedFile>& files);
+  /// The catalogue built into the program.
+  static Result<Catalogue> built_in();
+
+  /// By name, without regard to case; null when there is none.
+  [[nodiscard]] const Provider* find(std::string_view provider) const;
+  [[nodiscard]] const std::vector<Provider>& providers() const { return providers_; }
+
+ private:
+  std::vector<Provider> providers_;
+};
+
+/// "anthropic/claude-sonnet-5" to provider and model. The first segment is a provider only if the catalogue has it.
+/// @error kInvalidArgument no provider segment; kNotFound unknown model (the hint names the nearest).
+struct ModelRef {
+  const Provider* provider = nullptr;
+  const Model* model = nullptr;
+};
+Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name);
+
+/// Of `candidates`, the one with the smallest edit distance to `name`; empty when nothing is near.
+std::string nearest_name(std::string_view name, const std::vector<std::string_view>& candidates);
+
+}  // namespace weir::catalogue

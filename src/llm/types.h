@@ -1,0 +1,102 @@
+#pragma once
+// Provider-neutral values: what is asked and what is answered. Plain data, no behaviour; adapters translate them to the wire.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "base/units.h"
+
+namespace weir::llm {
+
+/// How long a provider keeps a written prefix. kDefault is the provider's own (Anthropic 5m, OpenAI 30m).
+enum class CacheTtl : std::uint8_t { kDefault, k5m, k1h };
+std::string_view to_string(CacheTtl ttl);
+
+/// A breakpoint at the end of a block: the provider may write (and read) the prefix that ends here.
+struct CacheMark {
+  CacheTtl ttl = CacheTtl::kDefault;
+};
+
+struct Block {
+  std::string text;
+  std::optional<CacheMark> mark = std::nullopt;
+};
+
+enum class Role : std::uint8_t { kUser, kAssistant };
+struct Message {
+  Role role = Role::kUser;
+  std::vector<Block> content;
+};
+
+/// The answer must be JSON of this schema (structured output).
+struct AnswerFormat {
+  std::string name;         // [a-zA-Z0-9_-]{1,64}
+  std::string schema_json;  // validated JSON Schema text
+};
+
+/// What the cache planner decided for a request.
+enum class CachePolicy : std::uint8_t {
+  kUntouched,  // nothing of ours: the provider's default, the caller's own markers
+  kMarked,     // the marks in the blocks are ours
+  kSuppressed  // keep the provider from writing (where it charges for automatic writes)
+};
+
+/// A wire format that ready-made request bodies come in.
+enum class Dialect : std::uint8_t { kOpenAIChat, kAnthropicMessages };
+std::string_view to_string(Dialect dialect);
+
+/// A ready-made body: passes byte for byte but for what Weir must set (json::patch).
+struct RawBody {
+  Dialect dialect = Dialect::kOpenAIChat;
+  std::string bytes;  // validated JSON object
+};
+
+struct Request {
+  std::string model;  // the provider's name of it
+  std::vector<Block> system;
+  std::vector<Message> messages;
+  std::optional<Tokens> output_max;
+  std::optional<double> temperature;
+  std::optional<AnswerFormat> format;
+  CachePolicy cache = CachePolicy::kUntouched;
+  std::string cache_key;          // routing hint for providers that take one, at most 64 characters; may be empty
+  bool stream = false;
+  std::optional<RawBody> raw;     // when set, messages, system, format and temperature are empty
+};
+
+/// Tokens in exclusive buckets: every token is counted in exactly one.
+struct Usage {
+  Tokens input;           // uncached
+  Tokens cache_read;
+  Tokens cache_write_5m;
+  Tokens cache_write_1h;
+  Tokens cache_write;     // at the provider's default TTL, where it has no 5m/1h
+  Tokens output;
+  friend bool operator==(const Usage&, const Usage&) = default;
+  [[nodiscard]] Tokens prompt() const { return input + cache_read + written(); }
+  [[nodiscard]] Tokens written() const { return cache_write_5m + cache_write_1h + cache_write; }
+  Usage& operator+=(const Usage& other);
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kToolUse, kRefusal, kOther };
+std::string_view to_string(FinishReason reason);
+
+struct Response {
+  std::string id;
+  std::string model;
+  std::string text;             // all text blocks joined
+  std::string tool_calls_json;  // raw JSON array, empty when there are none
+  FinishReason finish = FinishReason::kOther;
+  std::string finish_raw;       // the provider's word
+  Usage usage;
+  std::string usage_raw;        // the provider's usage object, so that cost can be recomputed
+  std::optional<Time> created;  // the provider's creation time, where it tells
+};
+
+enum class Route : std::uint8_t { kSync, kBatch };
+std::string_view to_string(Route route);
+
+}  // namespace weir::llm

@@ -25,7 +25,10 @@ DEBIAN = {
     "URIs": "http://deb.debian.org/debian",
     "Signed-By": "/usr/share/keyrings/debian-archive-keyring.gpg",
 }
-ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>[^#]*)")
+ONE_LINE = re.compile(
+    r"deb\s+(?:\[(?P<options>[^]]*)\]\s*)?"
+    r"(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>[^#]*)"
+)
 
 
 def read_list(text):
@@ -92,8 +95,10 @@ def main():
     fitting = [source for source in sources if serves(source, arguments.suite)]
     if not fitting:
         fitting = [{name.lower(): value for name, value in DEBIAN.items()}]
-    # Two entries for one mirror and suite would make apt warn; the first one counts.
-    stanzas = {source["uris"]: narrow(source, arguments.suite) for source in reversed(fitting)}
+    # Two entries for one mirror would make apt complain; the first one counts.
+    stanzas = {}
+    for source in fitting:
+        stanzas.setdefault(source["uris"].rstrip("/"), narrow(source, arguments.suite))
     print("\n".join(stanzas.values()), end="")
 
 

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
+from itertools import chain
 from typing import NamedTuple
 
 DESCRIPTION_CHARACTERS_MIN = 80  # Shorter ones say nothing that a reader could classify.
@@ -29,22 +30,21 @@ class Document(NamedTuple):
 
 
 def stanzas(path, wanted):
-    """Yields the wanted fields of each stanza, continuation lines included."""
+    """Yields the wanted fields of each stanza that has them all, continuation lines included."""
     with open(path, encoding="utf-8") as lines:
         fields, value = {}, []
-        for line in lines:
+        for line in chain(lines, "\n"):  # The last stanza may lack its empty line.
             if line == "\n":
-                yield {name: "".join(text) for name, text in fields.items()}
-                fields = {}
+                if len(fields) == len(wanted):
+                    yield {name: "".join(text).strip() for name, text in fields.items()}
+                fields, value = {}, []
             elif line[0] in " \t":
                 value.append(line)
             else:
                 name, _, text = line.partition(":")
-                value = [text.lstrip(" ")]
+                value = [text]
                 if name in wanted:
                     fields[name] = value
-        if fields:
-            yield {name: "".join(text) for name, text in fields.items()}
 
 
 def plain_text(long_description):
@@ -73,11 +73,9 @@ def read_descriptions(paths):
     descriptions = {}
     for path in paths:
         for fields in stanzas(path, {"Package", "Description-md5", "Description-en"}):
-            if len(fields) < 3:
-                continue
-            key = fields["Package"].strip(), fields["Description-md5"].strip()
+            key = fields["Package"], fields["Description-md5"]
             summary, _, long_description = fields["Description-en"].partition("\n")
-            descriptions.setdefault(key, (summary.strip(), plain_text(long_description)))
+            descriptions.setdefault(key, (summary, plain_text(long_description)))
     return descriptions
 
 
@@ -87,20 +85,18 @@ def read_documents(packages, translations):
     documents = {}
     for path in packages:
         for fields in stanzas(path, {"Package", "Description-md5", "Section"}):
-            if len(fields) < 3:
-                continue
-            name, digest = fields["Package"].strip(), fields["Description-md5"].strip()
-            summary, description = descriptions.get((name, digest), ("", ""))
+            name = fields["Package"]
+            summary, description = descriptions.get((name, fields["Description-md5"]), ("", ""))
             if len(description) < DESCRIPTION_CHARACTERS_MIN or name.endswith("-dbgsym"):
                 continue
-            section = fields["Section"].strip().rpartition("/")[2]
+            section = fields["Section"].rpartition("/")[2]
             documents.setdefault(name, Document(name, name, summary, description, section))
     return documents
 
 
 def draw(documents, count):
     """Returns `count` documents in hash order, some of every section among them."""
-    ordered = sorted(documents, key=lambda document: hashlib.sha256(document.name.encode()).digest())
+    ordered = sorted(documents, key=lambda document: hashlib.sha256(document.id.encode()).digest())
     sections = {document.section for document in ordered}
     section_min = min(SECTION_DOCUMENTS_MIN, count // (2 * len(sections)))
     seen, first, rest = Counter(), [], []
@@ -120,7 +116,8 @@ def main():
 
     documents = read_documents(arguments.packages, arguments.translations).values()
     if len(documents) < arguments.count:
-        sys.exit(f"only {len(documents)} packages have a description; ask for fewer with --count")
+        sys.exit(f"fetch: error: Debian describes {len(documents)} packages; lower --count")
+    sys.stdout.reconfigure(encoding="utf-8")
     for document in draw(documents, arguments.count):
         print(json.dumps(document._asdict(), ensure_ascii=False))
 

@@ -72,7 +72,9 @@ struct CacheLimits {
   std::uint64_t breakpoints_max = 0;
   std::vector<llm::CacheTtl> ttls;      // that a mark may name
   double batch_hit_rate_expected = 0;   // best effort, seen 0.30 to 0.98; corrected by observation
-  Duration sync_ttl{}, batch_ttl{};     // of the mark we would set on each route
+  llm::CacheTtl sync_mark = llm::CacheTtl::kDefault;   // that we would set on each route…
+  llm::CacheTtl batch_mark = llm::CacheTtl::kDefault;
+  Duration sync_ttl{}, batch_ttl{};     // …and how long it lives
 };
 
 struct Provider {

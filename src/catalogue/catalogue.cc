@@ -1,0 +1,314 @@
+#include "catalogue/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "http/message.h"
+#include "json/value.h"
+
+namespace weir::catalogue {
+
+std::vector<EmbeddedFile> embedded_files();  // generated from data/catalogue/*.json
+
+namespace {
+
+using json::Value;
+
+// Where in a file we are, so that an error can say it.
+struct Place {
+  std::string_view file;
+  std::string at;
+  [[nodiscard]] Place in(std::string_view step) const {
+    return {file, at.empty() ? std::string(step) : fmt::format("{}.{}", at, step)};
+  }
+  [[nodiscard]] std::unexpected<Error> bad(std::string_view why) const {
+    return fail(ErrorKind::kInvalidArgument, fmt::format("catalogue file {}: {}: {}", file, at, why));
+  }
+};
+
+Result<std::int64_t> required_integer(Value object, std::string_view key, const Place& place) {
+  if (const auto value = object[key].integer(); value && *value >= 0) return *value;
+  return place.in(key).bad("a whole number is missing");
+}
+
+Result<std::string> required_text(Value object, std::string_view key, const Place& place) {
+  if (const auto text = object[key].string(); text && !text->empty()) return std::string(*text);
+  return place.in(key).bad("text is missing");
+}
+
+std::optional<Tokens> tokens(Value value) {
+  if (const auto count = value.integer()) return Tokens{*count};
+  return std::nullopt;
+}
+
+Result<std::optional<Price>> price(Value rates, std::string_view key, const Place& place) {
+  const auto value = rates.find(key);
+  if (!value) return std::optional<Price>();
+  const auto text = value->string();
+  if (!text) return place.in(key).bad("a price is decimal text, such as \"3.00\"");
+  auto parsed = parse_price_per_mtok(*text);
+  if (!parsed) return place.in(key).bad(parsed.error().message);
+  return std::optional<Price>(*parsed);
+}
+
+Result<Rates> parse_rates(Value value, const Place& place) {
+  Rates rates;
+  WEIR_TRY(const auto input, price(value, "input", place));
+  WEIR_TRY(const auto output, price(value, "output", place));
+  if (!input) return place.bad("the input price is missing");
+  rates.input = *input;
+  rates.output = output.value_or(Price{});  // embeddings have none
+  WEIR_TRY(rates.cache_read, price(value, "cache_read", place));
+  WEIR_TRY(rates.cache_write_5m, price(value, "cache_write_5m", place));
+  WEIR_TRY(rates.cache_write_1h, price(value, "cache_write_1h", place));
+  WEIR_TRY(rates.cache_write, price(value, "cache_write", place));
+  return rates;
+}
+
+// What a batch costs under the model's stacking, where the provider publishes no number: half, rounded once.
+Rates derive_batch(const Rates& sync, Stacking stacking) {
+  const auto half = [](Price p) { return derive(p, 1, 2); };
+  const auto cached = [&](const std::optional<Price>& p) -> std::optional<Price> {
+    switch (stacking) {
+      case Stacking::kMultiply: return p ? std::optional(half(*p)) : std::nullopt;
+      case Stacking::kCacheFullPrice: return p;
+      case Stacking::kBatchRateOnly:
+      case Stacking::kNoCacheInBatch:
+      case Stacking::kUnknown: return p ? std::optional(half(sync.input)) : std::nullopt;
+    }
+    return std::nullopt;
+  };
+  return {half(sync.input),           half(sync.output),           cached(sync.cache_read),
+          cached(sync.cache_write_5m), cached(sync.cache_write_1h), cached(sync.cache_write)};
+}
+
+// A published number wins over a derived one, bucket by bucket.
+Rates merge(const Rates& published, const Rates& derived) {
+  const auto pick = [](const std::optional<Price>& a, const std::optional<Price>& b) { return a ? a : b; };
+  return {published.input,
+          published.output,
+          pick(published.cache_read, derived.cache_read),
+          pick(published.cache_write_5m, derived.cache_write_5m),
+          pick(published.cache_write_1h, derived.cache_write_1h),
+          pick(published.cache_write, derived.cache_write)};
+}
+
+// A long-context bucket without a price of its own grows as the input price does.
+Rates fill_long(Rates rates, const Rates& sync) {
+  const auto fill = [&](std::optional<Price>& target, const std::optional<Price>& base) {
+    if (!target && base && sync.input.pico_per_token > 0)
+      target = derive(*base, rates.input.pico_per_token, sync.input.pico_per_token);
+  };
+  fill(rates.cache_read, sync.cache_read);
+  fill(rates.cache_write_5m, sync.cache_write_5m);
+  fill(rates.cache_write_1h, sync.cache_write_1h);
+  fill(rates.cache_write, sync.cache_write);
+  return rates;
+}
+
+Result<PriceRow> parse_price_row(Value value, Stacking stacking, const Place& place) {
+  PriceRow row;
+  for (const auto& [key, target] : {std::pair("from", &row.from), std::pair("until", &row.until)}) {
+    const auto text = value[key].string();
+    if (!text) continue;
+    *target = parse_rfc3339(*text);
+    if (!*target) return place.in(key).bad("not a time such as 2026-10-07T00:00:00Z");
+  }
+  WEIR_TRY(row.sync, parse_rates(value["sync"], place.in("sync")));
+  row.batch = derive_batch(row.sync, stacking);
+  if (const auto published = value.find("batch")) {
+    WEIR_TRY(const auto rates, parse_rates(*published, place.in("batch")));
+    row.batch = merge(rates, row.batch);
+    row.batch_published = true;
+  }
+  row.long_threshold = tokens(value["long_threshold"]);
+  if (row.long_threshold) {
+    WEIR_TRY(const auto rates, parse_rates(value["long_sync"], place.in("long_sync")));
+    row.long_sync = fill_long(rates, row.sync);
+    row.long_batch = derive_batch(row.long_sync, stacking);
+  }
+  row.source = value["source"].string_or("");
+  row.as_of = value["as_of"].string_or("");
+  row.confidence = value["confidence"].string_or("");
+  row.notes = value["notes"].string_or("");
+  return row;
+}
+
+Stacking parse_stacking(std::string_view text) {
+  if (text == "multiply") return Stacking::kMultiply;
+  if (text == "cache-price-not-halved" || text == "cache-precedence") return Stacking::kCacheFullPrice;
+  if (text == "batch-rate-only") return Stacking::kBatchRateOnly;
+  if (text == "no-cache-in-batch") return Stacking::kNoCacheInBatch;
+  return Stacking::kUnknown;
+}
+
+Result<Model> parse_model(Value value, const Place& place) {
+  Model model;
+  WEIR_TRY(model.name, required_text(value, "model", place));
+  const Place here = place.in(model.name);
+  model.stacking = parse_stacking(value["stacking"].string_or(""));
+  const auto cache = value["cache"].string_or("none");
+  model.cache = cache == "breakpoints" ? CacheMode::kBreakpoints
+                : cache == "automatic" ? CacheMode::kAutomatic
+                                       : CacheMode::kNone;
+  model.automatic_writes_charged = value["automatic_writes_charged"].boolean().value_or(false);
+  model.cache_prefix_min = tokens(value["cache_prefix_min"]);
+  model.input_max = tokens(value["input_max"]);
+  model.output_max = tokens(value["output_max"]);
+  model.batch = value["batch"].boolean().value_or(false);
+  model.temperature_allowed = value["temperature_allowed"].boolean().value_or(true);
+  for (const auto row : value["prices"].items()) {
+    WEIR_TRY(auto parsed, parse_price_row(Value(row), model.stacking, here));
+    model.prices.push_back(std::move(parsed));
+  }
+  if (model.prices.empty()) return here.bad("no prices");
+  return model;
+}
+
+Result<BatchLimits> parse_batch(Value value, const Place& place) {
+  BatchLimits limits;
+  const auto unsigned_field = [&](std::string_view key, std::uint64_t& target) -> Result<void> {
+    WEIR_TRY(const auto number, required_integer(value, key, place));
+    target = static_cast<std::uint64_t>(number);
+    return {};
+  };
+  const auto seconds_field = [&](std::string_view key, Duration& target) -> Result<void> {
+    WEIR_TRY(const auto number, required_integer(value, key, place));
+    target = std::chrono::seconds(number);
+    return {};
+  };
+  WEIR_CHECK(unsigned_field("requests_max", limits.requests_max));
+  WEIR_CHECK(unsigned_field("bytes_max", limits.bytes_max));
+  WEIR_CHECK(unsigned_field("line_bytes_max", limits.line_bytes_max));
+  WEIR_CHECK(seconds_field("window_s", limits.window));
+  WEIR_CHECK(seconds_field("create_visibility_max_s", limits.create_visibility_max));
+  WEIR_CHECK(seconds_field("poll_min_s", limits.poll_min));
+  WEIR_CHECK(seconds_field("poll_max_s", limits.poll_max));
+  limits.mixed_models = value["mixed_models"].boolean().value_or(false);
+  limits.cancel_keeps_results = value["cancel_keeps_results"].boolean().value_or(true);
+  return limits;
+}
+
+llm::CacheTtl parse_ttl(std::string_view text) {
+  if (text == "5m") return llm::CacheTtl::k5m;
+  if (text == "1h") return llm::CacheTtl::k1h;
+  return llm::CacheTtl::kDefault;
+}
+
+CacheLimits parse_cache(Value value) {
+  CacheLimits limits;
+  limits.breakpoints_max = static_cast<std::uint64_t>(value["breakpoints_max"].integer_or(0));
+  for (const auto ttl : value["ttls"].items())
+    limits.ttls.push_back(parse_ttl(Value(ttl).string_or("")));
+  limits.batch_hit_rate_expected = value["batch_hit_rate_expected"].number().value_or(0);
+  limits.sync_mark = parse_ttl(value["sync_ttl"].string_or(""));
+  limits.batch_mark = parse_ttl(value["batch_ttl"].string_or(""));
+  limits.sync_ttl = std::chrono::seconds(value["sync_ttl_s"].integer_or(0));
+  limits.batch_ttl = std::chrono::seconds(value["batch_ttl_s"].integer_or(0));
+  return limits;
+}
+
+Result<Provider> parse_provider(const EmbeddedFile& file) {
+  const Place place{file.name, ""};
+  json::Parser parser;
+  auto root = parser.parse(file.bytes);
+  if (!root) return place.bad(root.error().message);
+  Provider provider;
+  WEIR_TRY(provider.name, required_text(*root, "provider", place));
+  WEIR_TRY(provider.endpoint, required_text(*root, "endpoint", place));
+  provider.key_variable = (*root)["key_variable"].string_or("");
+  provider.checked = (*root)["checked"].string_or("");
+  if (const auto batch = root->find("batch")) {
+    WEIR_TRY(provider.batch, parse_batch(*batch, place.in("batch")));
+  }
+  provider.cache = parse_cache((*root)["cache"]);
+  for (const auto model : (*root)["models"].items()) {
+    WEIR_TRY(auto parsed, parse_model(Value(model), place.in("models")));
+    provider.models.push_back(std::move(parsed));
+  }
+  return provider;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replace = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replace, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+const PriceRow& Model::price_at(Time at) const {
+  WEIR_ASSERT(!prices.empty());
+  for (const auto& row : prices)
+    if ((!row.from || *row.from <= at) && (!row.until || at < *row.until)) return row;
+  return prices.front();
+}
+
+const Model* Provider::find(std::string_view model) const {
+  for (const auto& candidate : models)
+    if (candidate.name == model) return &candidate;
+  return nullptr;
+}
+
+Result<Catalogue> Catalogue::load(const std::vector<EmbeddedFile>& files) {
+  Catalogue catalogue;
+  for (const auto& file : files) {
+    WEIR_TRY(auto provider, parse_provider(file));
+    catalogue.providers_.push_back(std::move(provider));
+  }
+  return catalogue;
+}
+
+Result<Catalogue> Catalogue::built_in() { return load(embedded_files()); }
+
+const Provider* Catalogue::find(std::string_view provider) const {
+  for (const auto& candidate : providers_)
+    if (http::equal_ignoring_case(candidate.name, provider)) return &candidate;
+  return nullptr;
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string_view>& candidates) {
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const auto candidate : candidates) {
+    const auto distance = edit_distance(name.substr(0, 200), candidate);
+    if (distance < best_distance) best = candidate, best_distance = distance;
+  }
+  return std::string(best);
+}
+
+Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
+  const auto slash = name.find('/');
+  const auto* provider =
+      slash == std::string_view::npos ? nullptr : catalogue.find(name.substr(0, slash));
+  if (provider == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto& known : catalogue.providers()) names.push_back(known.name);
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("model '{}' does not begin with a provider", name.substr(0, 200)),
+                fmt::format("write PROVIDER/MODEL, with one of: {}", fmt::join(names, ", ")));
+  }
+  const auto wanted = name.substr(slash + 1);
+  if (const auto* model = provider->find(wanted)) return ModelRef{provider, model};
+  std::vector<std::string_view> names;
+  for (const auto& known : provider->models) names.push_back(known.name);
+  const auto near = nearest_name(wanted, names);
+  return fail(ErrorKind::kNotFound,
+              fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
+              near.empty() ? fmt::format("known models: {}", fmt::join(names, ", "))
+                           : fmt::format("did you mean {}/{}?", provider->name, near));
+}
+
+}  // namespace weir::catalogue

@@ -1,0 +1,235 @@
+#include "engine/result_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "base/hash.h"
+
+namespace weir::engine {
+namespace {
+
+// A frame: this header (little-endian, as every machine Weir runs on), the line, the raw usage. The CRC covers all after itself.
+struct FrameHeader {
+  std::uint32_t magic = kMagic;
+  std::uint32_t crc = 0;
+  std::uint64_t item = 0;
+  std::uint64_t sequence = 0;
+  std::uint32_t line_bytes = 0;
+  std::uint32_t usage_bytes = 0;
+  std::uint32_t end = 0;
+  std::uint32_t reserved = 0;
+  static constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
+};
+static_assert(sizeof(FrameHeader) == 40);
+constexpr std::size_t kCrcFrom = offsetof(FrameHeader, item);
+// A row may have 32 MB; with escapes and the rest of the line this is never reached by an honest frame.
+constexpr std::uint32_t kFrameBytesMax = 256U << 20;
+constexpr std::size_t kSlotBytes = 16;
+constexpr std::size_t kSlotsAtOnce = 4096;
+
+std::uint32_t frame_crc(std::string_view frame) { return crc32c(frame.substr(kCrcFrom)); }
+
+std::string encode_frame(const ResultLog::Record& record) {
+  FrameHeader header;
+  header.item = record.item;
+  header.sequence = record.sequence;
+  header.line_bytes = static_cast<std::uint32_t>(record.line.size());
+  header.usage_bytes = static_cast<std::uint32_t>(record.usage_raw.size());
+  header.end = static_cast<std::uint32_t>(record.end);
+  std::string frame(sizeof header, '\0');
+  std::memcpy(frame.data(), &header, sizeof header);
+  frame += record.line;
+  frame += record.usage_raw;
+  header.crc = frame_crc(frame);
+  std::memcpy(frame.data(), &header, sizeof header);
+  return frame;
+}
+
+// The header when these bytes begin with a plausible one.
+std::optional<FrameHeader> header_of(std::string_view bytes) {
+  FrameHeader header;
+  if (bytes.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != FrameHeader::kMagic) return std::nullopt;
+  if (std::uint64_t{header.line_bytes} + header.usage_bytes > kFrameBytesMax) return std::nullopt;
+  if (header.end == 0 || header.end > 3) return std::nullopt;
+  return header;
+}
+
+std::optional<ResultLog::Record> decode_frame(std::string_view frame) {
+  const auto header = header_of(frame);
+  if (!header || frame.size() != sizeof *header + header->line_bytes + header->usage_bytes)
+    return std::nullopt;
+  if (frame_crc(frame) != header->crc) return std::nullopt;
+  return ResultLog::Record{.item = header->item,
+                           .sequence = header->sequence,
+                           .end = static_cast<ItemEnd>(header->end),
+                           .line = std::string(frame.substr(sizeof *header, header->line_bytes)),
+                           .usage_raw = std::string(frame.substr(sizeof *header + header->line_bytes))};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std::string& folder,
+                                                   const std::string& output_path, std::uint64_t items,
+                                                   std::uint64_t segment_bytes, Watermark output) {
+  std::unique_ptr<ResultLog> log(new ResultLog);
+  WEIR_TRY(log->segment_, files.open(folder + "/results.segment"));
+  WEIR_TRY(log->slots_, files.open(folder + "/results.slots"));
+  WEIR_TRY(log->output_, files.open(output_path));
+  log->items_ = items;
+  log->segment_bytes_ = segment_bytes;
+  WEIR_TRY(const auto size, log->segment_->size());
+  if (size < segment_bytes)
+    return fail(ErrorKind::kInternal,
+                fmt::format("{}/results.segment has {} bytes, {} were committed", folder, size, segment_bytes),
+                "the store is damaged: restore it, or begin again with --restart");
+  WEIR_TRY(const auto output_size, log->output_->size());
+  if (output_size < output.bytes)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} is shorter than what was written ({} of {} bytes)", output_path, output_size,
+                            output.bytes),
+                "it was changed by somebody else: restore it, or begin again with --restart");
+  WEIR_CHECK(log->output_->truncate(output.bytes));
+  log->output_mark_ = output;
+  return log;
+}
+
+Result<ResultLog::Slot> ResultLog::slot(std::uint64_t item) {
+  WEIR_ASSERT(item < items_);
+  std::array<char, kSlotBytes> bytes{};
+  WEIR_CHECK(slots_->read(item * kSlotBytes, bytes));
+  Slot slot;
+  std::memcpy(&slot, bytes.data(), sizeof slot);
+  return slot;
+}
+
+Result<void> ResultLog::put_slot(std::uint64_t item, const Slot& slot) {
+  std::array<char, kSlotBytes> bytes{};
+  std::memcpy(bytes.data(), &slot, sizeof slot);
+  return slots_->write(item * kSlotBytes, {bytes.data(), bytes.size()});
+}
+
+Result<void> ResultLog::clear_slots_beyond(std::uint64_t segment_bytes) {
+  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
+  for (std::uint64_t first = 0; first < items_; first += kSlotsAtOnce) {
+    WEIR_TRY(const auto got, slots_->read(first * kSlotBytes, bytes));
+    for (std::size_t i = 0; i < got / kSlotBytes; ++i) {
+      Slot slot;
+      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
+      if (slot.end != 0 && slot.offset + slot.length > segment_bytes)
+        WEIR_CHECK(put_slot(first + i, Slot{}));
+    }
+    if (got < bytes.size()) break;
+  }
+  return {};
+}
+
+Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) {
+  WEIR_CHECK(clear_slots_beyond(segment_bytes_));
+  WEIR_TRY(const auto size, segment_->size());
+  std::uint64_t at = segment_bytes_;
+  while (at + sizeof(FrameHeader) <= size) {
+    std::string head(sizeof(FrameHeader), '\0');
+    WEIR_CHECK(segment_->read(at, head));
+    const auto header = header_of(head);
+    if (!header) break;
+    const std::uint64_t length = sizeof *header + header->line_bytes + header->usage_bytes;
+    if (at + length > size) break;
+    WEIR_TRY(const auto frame, read_frame(at, static_cast<std::uint32_t>(length)));
+    const auto record = decode_frame(frame);
+    if (!record || record->item >= items_) break;
+    if (keep(*record)) {
+      WEIR_CHECK(put_slot(record->item, {at, static_cast<std::uint32_t>(length),
+                                         static_cast<std::uint32_t>(record->end)}));
+      dirty_ = true;
+    }
+    at += length;
+  }
+  segment_bytes_ = at;
+  return segment_->truncate(at);
+}
+
+Result<std::string> ResultLog::read_frame(std::uint64_t offset, std::uint32_t length) {
+  std::string frame(length, '\0');
+  WEIR_TRY(const auto got, segment_->read(offset, frame));
+  if (got != length)
+    return fail(ErrorKind::kInternal, fmt::format("results.segment ends inside the record at {}", offset),
+                "the store is damaged: restore it, or begin again with --restart");
+  return frame;
+}
+
+Result<void> ResultLog::append(const Record& record) {
+  WEIR_ASSERT(record.end != ItemEnd::kNone);
+  WEIR_TRY(const auto old, slot(record.item));
+  WEIR_ASSERT(old.end == 0);
+  const std::string frame = encode_frame(record);
+  WEIR_CHECK(segment_->write(segment_bytes_, frame));
+  WEIR_CHECK(put_slot(record.item, {segment_bytes_, static_cast<std::uint32_t>(frame.size()),
+                                    static_cast<std::uint32_t>(record.end)}));
+  segment_bytes_ += frame.size();
+  dirty_ = true;
+  return {};
+}
+
+Result<ItemEnd> ResultLog::end_of(std::uint64_t item) {
+  WEIR_TRY(const auto found, slot(item));
+  return static_cast<ItemEnd>(found.end);
+}
+
+Result<void> ResultLog::sync() {
+  if (!dirty_) return {};
+  WEIR_CHECK(segment_->sync());
+  WEIR_CHECK(slots_->sync());
+  dirty_ = false;
+  return {};
+}
+
+Result<Watermark> ResultLog::extend_output(std::uint64_t bytes_max) {
+  std::string chunk;
+  Watermark mark = output_mark_;
+  while (mark.items < items_ && chunk.size() < bytes_max) {
+    WEIR_TRY(const auto next, slot(mark.items));
+    if (next.end == 0) break;
+    WEIR_TRY(const auto frame, read_frame(next.offset, next.length));
+    const auto record = decode_frame(frame);
+    if (!record || record->item != mark.items)
+      return fail(ErrorKind::kInternal, fmt::format("the record of item {} is damaged", mark.items),
+                  "the store is damaged: restore it, or begin again with --restart");
+    chunk += record->line;
+    chunk += '\n';
+    ++mark.items;
+  }
+  if (chunk.empty()) return output_mark_;
+  WEIR_CHECK(output_->write(output_mark_.bytes, chunk));
+  WEIR_CHECK(output_->sync());
+  mark.bytes += chunk.size();
+  output_mark_ = mark;
+  return mark;
+}
+
+Result<ResultCounts> ResultLog::count() {
+  ResultCounts counts;
+  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
+  for (std::uint64_t first = 0; first < items_; first += kSlotsAtOnce) {
+    WEIR_TRY(const auto got, slots_->read(first * kSlotBytes, bytes));
+    for (std::size_t i = 0; i < got / kSlotBytes; ++i) {
+      Slot slot;
+      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
+      switch (static_cast<ItemEnd>(slot.end)) {
+        case ItemEnd::kSucceeded: ++counts.succeeded; break;
+        case ItemEnd::kFailed: ++counts.failed; break;
+        case ItemEnd::kCancelled: ++counts.cancelled; break;
+        case ItemEnd::kNone: break;
+      }
+    }
+    if (got < bytes.size()) break;
+  }
+  return counts;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,37 @@
+#pragma once
+// Where a job's items come from. Items are numbered 0…count()-1 in input order and were validated at accept.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "llm/types.h"
+
+namespace weir::engine {
+
+/// An item as the engine needs it to send and to report it.
+struct Item {
+  std::string id;             // the user's
+  std::uint64_t line = 0;     // in the input, from 1
+  std::optional<Error> rejected;  // it was no good at accept: it ends failed, nothing is sent
+  llm::Request request;       // without cache marks; `prefix` says where one belongs
+  bool prefix_markable = false;   // the request's first system block is the shared static part
+};
+
+/// What a finished answer becomes: checked, parsed, put into the output line.
+struct CheckedText {
+  std::string json;      // the answer as JSON: a string, or the object that the schema asks for
+  std::string repaired;  // what was repaired; empty: nothing
+};
+
+class ItemSource {
+ public:
+  virtual ~ItemSource() = default;
+  [[nodiscard]] virtual std::uint64_t count() const = 0;
+  /// @error kInvalidArgument the input changed since accept (names the line); kUnavailable it cannot be read.
+  virtual Result<Item> item(std::uint64_t index) = 0;
+  /// @error kBadResponse the answer does not follow the schema.
+  virtual Result<CheckedText> check(const llm::Response& response) = 0;
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,240 @@
+#include "engine/state.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "json/value.h"
+#include "json/write.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+
+std::unexpected<Error> damaged(std::string_view what) {
+  return fail(ErrorKind::kInternal, fmt::format("the stored {} cannot be read", what),
+              "it was written by a newer Weir, or the store is damaged; begin again with --restart");
+}
+
+void write_time(json::Writer& w, std::string_view key, Time time) {
+  w.field(key, unix_micros(time));
+}
+Time read_time(json::Value object, std::string_view key) {
+  return from_unix_micros(object[key].integer_or(0));
+}
+std::uint64_t read_count(json::Value object, std::string_view key) {
+  return static_cast<std::uint64_t>(object[key].integer_or(0));
+}
+
+void write_identity(json::Writer& w, const JobIdentity& id) {
+  w.key("identity").begin_object();
+  w.field("provider", id.provider).field("model", id.model).field("account", id.account);
+  w.field("endpoint", id.endpoint).field("key_digest", id.key_digest);
+  w.field("template", id.template_digest).field("schema", id.schema_digest);
+  w.field("input", id.input).field("options", id.options).end_object();
+}
+
+JobIdentity read_identity(json::Value v) {
+  return {v["provider"].string_or(""), v["model"].string_or(""),   v["account"].string_or(""),
+          v["endpoint"].string_or(""), v["key_digest"].string_or(""), v["template"].string_or(""),
+          v["schema"].string_or(""),   v["input"].string_or(""),   v["options"].string_or("")};
+}
+
+void write_plan(json::Writer& w, const plan::JobPlan& plan) {
+  w.key("plan").begin_object();
+  w.field("route", llm::to_string(plan.route)).field("reason", plan.reason);
+  w.field("policy", static_cast<std::int64_t>(plan.cache.policy));
+  w.field("ttl", static_cast<std::int64_t>(plan.cache.ttl));
+  w.field("prime", plan.cache.prime).field("cache_reason", plan.cache.reason);
+  w.key("hit_rate_expected").number(plan.cache.hit_rate_expected);
+  w.key("hit_rate_break_even").number(plan.cache.hit_rate_break_even);
+  w.field("expected", plan.expected.pico).field("expected_baseline", plan.expected_baseline.pico);
+  w.end_object();
+}
+
+plan::JobPlan read_plan(json::Value v) {
+  plan::JobPlan plan;
+  plan.route = v["route"].string_or("") == "batch" ? llm::Route::kBatch : llm::Route::kSync;
+  plan.reason = v["reason"].string_or("");
+  plan.cache.policy = static_cast<llm::CachePolicy>(v["policy"].integer_or(0));
+  plan.cache.ttl = static_cast<llm::CacheTtl>(v["ttl"].integer_or(0));
+  plan.cache.prime = v["prime"].boolean().value_or(false);
+  plan.cache.reason = v["cache_reason"].string_or("");
+  plan.cache.hit_rate_expected = v["hit_rate_expected"].number().value_or(0);
+  plan.cache.hit_rate_break_even = v["hit_rate_break_even"].number().value_or(0);
+  plan.expected = {v["expected"].integer_or(0)};
+  plan.expected_baseline = {v["expected_baseline"].integer_or(0)};
+  return plan;
+}
+
+// Ascending item numbers as gaps: a later round of 50,000 items stays small.
+std::string encode_list(const std::vector<std::uint64_t>& list) {
+  std::string out;
+  std::uint64_t last = 0;
+  for (const auto item : list) {
+    out += fmt::format("{}{}", out.empty() ? "" : " ", item - last);
+    last = item;
+  }
+  return out;
+}
+
+bool decode_list(std::string_view text, std::vector<std::uint64_t>& list) {
+  std::uint64_t last = 0;
+  while (!text.empty()) {
+    std::uint64_t gap = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), gap);
+    if (code != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (text.starts_with(' ')) text.remove_prefix(1);
+    list.push_back(last += gap);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string difference(const JobIdentity& before, const JobIdentity& now) {
+  const auto changed = [](std::string_view what, std::string_view was, std::string_view is) {
+    return was == is ? std::string() : fmt::format("{} (was {}, is {})", what, was.empty() ? "none" : was, is.empty() ? "none" : is);
+  };
+  const auto digest = [](const std::string& d) { return d.substr(0, 12); };
+  std::string out;
+  for (const auto& part :
+       {changed("the provider", before.provider, now.provider), changed("the model", before.model, now.model),
+        changed("the endpoint", before.endpoint, now.endpoint),
+        changed("the account", before.account, now.account),
+        changed("the account's key", digest(before.key_digest), digest(now.key_digest)),
+        changed("the prompt template", digest(before.template_digest), digest(now.template_digest)),
+        changed("the schema", digest(before.schema_digest), digest(now.schema_digest)),
+        changed("the input", before.input, now.input), changed("the options", before.options, now.options)}) {
+    if (part.empty()) continue;
+    out += (out.empty() ? "" : "; ") + part;
+  }
+  return out;
+}
+
+std::string JobState::encode() const {
+  json::Writer w;
+  w.begin_object().field("v", kVersion).field("id", id.text());
+  w.field("phase", phase == JobPhase::kDone ? "done" : "running");
+  write_identity(w, identity);
+  w.field("items", static_cast<std::int64_t>(items));
+  w.field("prefix_bytes", static_cast<std::int64_t>(shape.prefix_bytes));
+  w.field("variable_bytes_mean", static_cast<std::int64_t>(shape.variable_bytes_mean));
+  write_plan(w, plan);
+  w.field("marking", marking).field("primed", primed);
+  w.field("next_item", static_cast<std::int64_t>(next_item));
+  w.field("batches", static_cast<std::int64_t>(batches));
+  w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
+  w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
+  w.field("output_items", static_cast<std::int64_t>(output.items));
+  write_time(w, "started_at", started_at);
+  write_time(w, "ended_at", ended_at);
+  w.field("wall_us", wall.count()).field("simulated", simulated);
+  w.key("reasons").begin_array();
+  for (const auto& reason : reasons) w.string(reason);
+  w.end_array().end_object();
+  return w.take();
+}
+
+Result<JobState> JobState::decode(std::string_view text) {
+  json::Parser parser;
+  auto parsed = parser.parse(text);
+  if (!parsed || (*parsed)["v"].integer_or(0) != kVersion) return damaged("job");
+  const auto v = *parsed;
+  const auto id = JobId::parse(v["id"].string_or(""));
+  if (!id) return damaged("job");
+  JobState job;
+  job.id = *id;
+  job.phase = v["phase"].string_or("") == "done" ? JobPhase::kDone : JobPhase::kRunning;
+  job.identity = read_identity(v["identity"]);
+  job.items = read_count(v, "items");
+  job.shape = {.items = job.items,
+               .prefix_bytes = read_count(v, "prefix_bytes"),
+               .variable_bytes_mean = read_count(v, "variable_bytes_mean")};
+  job.plan = read_plan(v["plan"]);
+  job.marking = v["marking"].boolean().value_or(true);
+  job.primed = v["primed"].boolean().value_or(false);
+  job.next_item = read_count(v, "next_item");
+  job.batches = read_count(v, "batches");
+  job.segment_bytes = read_count(v, "segment_bytes");
+  job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};
+  job.started_at = read_time(v, "started_at");
+  job.ended_at = read_time(v, "ended_at");
+  job.wall = Duration(v["wall_us"].integer_or(0));
+  job.simulated = v["simulated"].boolean().value_or(false);
+  for (const auto reason : v["reasons"].items())
+    job.reasons.push_back(json::Value(reason).string_or(""));
+  return job;
+}
+
+namespace {
+constexpr std::array<std::string_view, 4> kBatchPhases{"running", "ended", "refused", "held"};
+}
+
+std::string BatchState::encode() const {
+  json::Writer w;
+  w.begin_object().field("v", kVersion).field("number", static_cast<std::int64_t>(number));
+  w.field("id", id.text()).field("phase", kBatchPhases[static_cast<std::size_t>(phase)]);
+  w.field("priming", priming).field("first_item", static_cast<std::int64_t>(first_item));
+  w.field("list", encode_list(list)).field("sequences", static_cast<std::int64_t>(sequences));
+  w.field("items", static_cast<std::int64_t>(items));
+  w.field("image_bytes", static_cast<std::int64_t>(image_bytes)).field("image_digest", image_digest);
+  w.field("image_kept", image_kept).field("ceiling", ceiling.pico);
+  w.field("adapter_state", adapter_state);
+  w.field("provider_batch_id", view.provider_batch_id).field("status", view.status);
+  if (view.created_at) write_time(w, "created_at", *view.created_at);
+  if (view.ended_at) write_time(w, "ended_at", *view.ended_at);
+  w.field("reason", reason).key("lines").begin_object();
+  for (const auto& [artefact, done] : lines) w.field(artefact, static_cast<std::int64_t>(done));
+  w.end_object();
+  w.field("rows", static_cast<std::int64_t>(rows)).field("duplicates", static_cast<std::int64_t>(duplicates));
+  w.field("strangers", static_cast<std::int64_t>(strangers)).field("broken", static_cast<std::int64_t>(broken));
+  w.field("confirmed", confirmed);
+  write_time(w, "planned_at", planned_at);
+  w.end_object();
+  return w.take();
+}
+
+Result<BatchState> BatchState::decode(std::string_view text) {
+  json::Parser parser;
+  auto parsed = parser.parse(text);
+  if (!parsed || (*parsed)["v"].integer_or(0) != kVersion) return damaged("batch");
+  const auto v = *parsed;
+  const auto id = BatchId::parse(v["id"].string_or(""));
+  BatchState batch;
+  if (!id || !decode_list(v["list"].string_or(""), batch.list)) return damaged("batch");
+  batch.id = *id;
+  batch.number = read_count(v, "number");
+  const auto phase = v["phase"].string_or("");
+  for (std::size_t i = 0; i < kBatchPhases.size(); ++i)
+    if (kBatchPhases[i] == phase) batch.phase = static_cast<BatchPhase>(i);
+  batch.priming = v["priming"].boolean().value_or(false);
+  batch.first_item = read_count(v, "first_item");
+  batch.sequences = read_count(v, "sequences");
+  batch.items = read_count(v, "items");
+  batch.image_bytes = read_count(v, "image_bytes");
+  batch.image_digest = v["image_digest"].string_or("");
+  batch.image_kept = v["image_kept"].boolean().value_or(true);
+  batch.ceiling = {v["ceiling"].integer_or(0)};
+  batch.adapter_state = v["adapter_state"].string_or("");
+  batch.view.provider_batch_id = v["provider_batch_id"].string_or("");
+  batch.view.status = v["status"].string_or("");
+  if (v.find("created_at")) batch.view.created_at = read_time(v, "created_at");
+  if (v.find("ended_at")) batch.view.ended_at = read_time(v, "ended_at");
+  batch.reason = v["reason"].string_or("");
+  for (const auto line : v["lines"].members())
+    batch.lines[std::string(line.key)] =
+        static_cast<std::uint64_t>(json::Value(line.value).integer_or(0));
+  batch.rows = read_count(v, "rows");
+  batch.duplicates = read_count(v, "duplicates");
+  batch.strangers = read_count(v, "strangers");
+  batch.broken = read_count(v, "broken");
+  batch.confirmed = v["confirmed"].boolean().value_or(false);
+  batch.planned_at = read_time(v, "planned_at");
+  return batch;
+}
+
+}  // namespace weir::engine

@@ -64,7 +64,9 @@ using Result = std::expected<T, Error>;
 // WEIR_TRY(auto x, f()): x is the value, or this function returns the error.
 #define WEIR_TRY(declaration, ...) \
   WEIR_TRY_(WEIR_CONCAT(weir_try_, __COUNTER__), declaration, __VA_ARGS__)
-#define WEIR_CHECK_(tmp, ...) \
-  if (auto tmp = (__VA_ARGS__); !tmp) return std::unexpected(std::move(tmp).error())
+#define WEIR_CHECK_(tmp, ...)                                                          \
+  do {                                                                                 \
+    if (auto tmp = (__VA_ARGS__); !tmp) return std::unexpected(std::move(tmp).error()); \
+  } while (false)
 // WEIR_CHECK(f()): for Result<void>.
 #define WEIR_CHECK(...) WEIR_CHECK_(WEIR_CONCAT(weir_check_, __COUNTER__), __VA_ARGS__)

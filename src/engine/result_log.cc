@@ -72,6 +72,58 @@ std::optional<ResultLog::Record> decode_frame(std::string_view frame) {
                            .usage_raw = std::string(frame.substr(sizeof *header + header->line_bytes))};
 }
 
+struct Slot {
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+  std::uint32_t end = 0;
+};
+static_assert(sizeof(Slot) == kSlotBytes);
+
+// Calls visit(item, slot) for every slot that the file has.
+template <class Visit>
+Result<void> visit_slots(File& file, std::uint64_t items, Visit&& visit) {
+  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
+  for (std::uint64_t first = 0; first < items; first += kSlotsAtOnce) {
+    WEIR_TRY(const auto got, file.read(first * kSlotBytes, bytes));
+    for (std::size_t i = 0; i < got / kSlotBytes && first + i < items; ++i) {
+      Slot slot;
+      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
+      if (slot.end != 0) WEIR_CHECK(visit(first + i, slot));
+    }
+    if (got < bytes.size()) break;
+  }
+  return {};
+}
+
+Result<ResultCounts> count_slots(File& file, std::uint64_t items, std::uint64_t segment_bytes) {
+  ResultCounts counts;
+  WEIR_CHECK(visit_slots(file, items, [&](std::uint64_t, const Slot& slot) -> Result<void> {
+    if (slot.offset + slot.length > segment_bytes) return {};
+    switch (static_cast<ItemEnd>(slot.end)) {
+      case ItemEnd::kSucceeded: ++counts.succeeded; break;
+      case ItemEnd::kFailed: ++counts.failed; break;
+      case ItemEnd::kCancelled: ++counts.cancelled; break;
+      case ItemEnd::kNone: break;
+    }
+    return {};
+  }));
+  return counts;
+}
+
+Result<Slot> read_slot(File& file, std::uint64_t item) {
+  std::array<char, kSlotBytes> bytes{};
+  WEIR_CHECK(file.read(item * kSlotBytes, bytes));
+  Slot slot;
+  std::memcpy(&slot, bytes.data(), sizeof slot);
+  return slot;
+}
+
+Result<void> write_slot(File& file, std::uint64_t item, const Slot& slot) {
+  std::array<char, kSlotBytes> bytes{};
+  std::memcpy(bytes.data(), &slot, sizeof slot);
+  return file.write(item * kSlotBytes, {bytes.data(), bytes.size()});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std::string& folder,
@@ -99,38 +151,11 @@ Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std:
   return log;
 }
 
-Result<ResultLog::Slot> ResultLog::slot(std::uint64_t item) {
-  WEIR_ASSERT(item < items_);
-  std::array<char, kSlotBytes> bytes{};
-  WEIR_CHECK(slots_->read(item * kSlotBytes, bytes));
-  Slot slot;
-  std::memcpy(&slot, bytes.data(), sizeof slot);
-  return slot;
-}
-
-Result<void> ResultLog::put_slot(std::uint64_t item, const Slot& slot) {
-  std::array<char, kSlotBytes> bytes{};
-  std::memcpy(bytes.data(), &slot, sizeof slot);
-  return slots_->write(item * kSlotBytes, {bytes.data(), bytes.size()});
-}
-
-Result<void> ResultLog::clear_slots_beyond(std::uint64_t segment_bytes) {
-  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
-  for (std::uint64_t first = 0; first < items_; first += kSlotsAtOnce) {
-    WEIR_TRY(const auto got, slots_->read(first * kSlotBytes, bytes));
-    for (std::size_t i = 0; i < got / kSlotBytes; ++i) {
-      Slot slot;
-      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
-      if (slot.end != 0 && slot.offset + slot.length > segment_bytes)
-        WEIR_CHECK(put_slot(first + i, Slot{}));
-    }
-    if (got < bytes.size()) break;
-  }
-  return {};
-}
-
 Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) {
-  WEIR_CHECK(clear_slots_beyond(segment_bytes_));
+  WEIR_CHECK(visit_slots(*slots_, items_, [&](std::uint64_t item, const Slot& slot) -> Result<void> {
+    if (slot.offset + slot.length <= segment_bytes_) return {};
+    return write_slot(*slots_, item, Slot{});
+  }));
   WEIR_TRY(const auto size, segment_->size());
   std::uint64_t at = segment_bytes_;
   while (at + sizeof(FrameHeader) <= size) {
@@ -144,7 +169,7 @@ Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) 
     const auto record = decode_frame(frame);
     if (!record || record->item >= items_) break;
     if (keep(*record)) {
-      WEIR_CHECK(put_slot(record->item, {at, static_cast<std::uint32_t>(length),
+      WEIR_CHECK(write_slot(*slots_, record->item, {at, static_cast<std::uint32_t>(length),
                                          static_cast<std::uint32_t>(record->end)}));
       dirty_ = true;
     }
@@ -165,11 +190,12 @@ Result<std::string> ResultLog::read_frame(std::uint64_t offset, std::uint32_t le
 
 Result<void> ResultLog::append(const Record& record) {
   WEIR_ASSERT(record.end != ItemEnd::kNone);
-  WEIR_TRY(const auto old, slot(record.item));
+  WEIR_ASSERT(record.item < items_);
+  WEIR_TRY(const auto old, read_slot(*slots_, record.item));
   WEIR_ASSERT(old.end == 0);
   const std::string frame = encode_frame(record);
   WEIR_CHECK(segment_->write(segment_bytes_, frame));
-  WEIR_CHECK(put_slot(record.item, {segment_bytes_, static_cast<std::uint32_t>(frame.size()),
+  WEIR_CHECK(write_slot(*slots_, record.item, {segment_bytes_, static_cast<std::uint32_t>(frame.size()),
                                     static_cast<std::uint32_t>(record.end)}));
   segment_bytes_ += frame.size();
   dirty_ = true;
@@ -177,7 +203,8 @@ Result<void> ResultLog::append(const Record& record) {
 }
 
 Result<ItemEnd> ResultLog::end_of(std::uint64_t item) {
-  WEIR_TRY(const auto found, slot(item));
+  WEIR_ASSERT(item < items_);
+  WEIR_TRY(const auto found, read_slot(*slots_, item));
   return static_cast<ItemEnd>(found.end);
 }
 
@@ -193,7 +220,7 @@ Result<Watermark> ResultLog::extend_output(std::uint64_t bytes_max) {
   std::string chunk;
   Watermark mark = output_mark_;
   while (mark.items < items_ && chunk.size() < bytes_max) {
-    WEIR_TRY(const auto next, slot(mark.items));
+    WEIR_TRY(const auto next, read_slot(*slots_, mark.items));
     if (next.end == 0) break;
     WEIR_TRY(const auto frame, read_frame(next.offset, next.length));
     const auto record = decode_frame(frame);
@@ -212,24 +239,12 @@ Result<Watermark> ResultLog::extend_output(std::uint64_t bytes_max) {
   return mark;
 }
 
-Result<ResultCounts> ResultLog::count() {
-  ResultCounts counts;
-  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
-  for (std::uint64_t first = 0; first < items_; first += kSlotsAtOnce) {
-    WEIR_TRY(const auto got, slots_->read(first * kSlotBytes, bytes));
-    for (std::size_t i = 0; i < got / kSlotBytes; ++i) {
-      Slot slot;
-      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
-      switch (static_cast<ItemEnd>(slot.end)) {
-        case ItemEnd::kSucceeded: ++counts.succeeded; break;
-        case ItemEnd::kFailed: ++counts.failed; break;
-        case ItemEnd::kCancelled: ++counts.cancelled; break;
-        case ItemEnd::kNone: break;
-      }
-    }
-    if (got < bytes.size()) break;
-  }
-  return counts;
+Result<ResultCounts> ResultLog::count() { return count_slots(*slots_, items_, segment_bytes_); }
+
+Result<ResultCounts> count_ends(FileSystem& files, const std::string& folder, std::uint64_t items,
+                                std::uint64_t segment_bytes) {
+  WEIR_TRY(const auto slots, files.open(folder + "/results.slots"));
+  return count_slots(*slots, items, segment_bytes);
 }
 
 }  // namespace weir::engine

@@ -61,15 +61,7 @@ class ResultLog {
   Result<ResultCounts> count();
 
  private:
-  struct Slot {
-    std::uint64_t offset = 0;
-    std::uint32_t length = 0;
-    std::uint32_t end = 0;
-  };
   ResultLog() = default;
-  Result<Slot> slot(std::uint64_t item);
-  Result<void> put_slot(std::uint64_t item, const Slot& slot);
-  Result<void> clear_slots_beyond(std::uint64_t segment_bytes);
   Result<std::string> read_frame(std::uint64_t offset, std::uint32_t length);
 
   std::unique_ptr<File> segment_, slots_, output_;
@@ -78,5 +70,9 @@ class ResultLog {
   Watermark output_mark_;
   bool dirty_ = false;
 };
+
+/// The counts of a log that another process may own: slots beyond the committed length do not count.
+Result<ResultCounts> count_ends(FileSystem& files, const std::string& folder, std::uint64_t items,
+                                std::uint64_t segment_bytes);
 
 }  // namespace weir::engine

@@ -28,6 +28,7 @@ struct ItemRow {
   enum class State : std::uint8_t {
     kRetrySync = 1,  // goes one by one by the standard API
     kReplan = 2,     // never ran: goes into a new batch
+    kInBatch = 3,    // is in that new batch; the row keeps its history
   };
   std::uint64_t item = 0;
   State state = State::kRetrySync;
@@ -59,8 +60,6 @@ class Store {
   virtual Result<std::vector<ItemRow>> load_items() = 0;
   /// In order of (batch, sequence); stops when `visit` returns false.
   virtual Result<void> visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) = 0;
-  /// The highest sequence of the batch in the ledger; nothing when it has no entry.
-  virtual Result<std::optional<std::uint64_t>> last_sequence(std::uint64_t batch) = 0;
   /// @error kCancelled fenced out: another owner, or a version that is not the stored one. kUnavailable disk full or broken.
   virtual Result<void> commit(const Commit& commit) = 0;
 };

@@ -1,0 +1,38 @@
+#pragma once
+// A job's items from an accepted input: each record through the template (or as the ready-made request it is), each answer
+// through the schema. Borrows all but its buffers; one thread.
+#include <optional>
+#include <string>
+
+#include "bulk/accept.h"
+#include "engine/source.h"
+#include "prompt/answer_schema.h"
+#include "prompt/template.h"
+
+namespace weir::bulk {
+
+struct RequestShape {
+  const prompt::Template* prompt = nullptr;       // null: the records are ready-made requests
+  const prompt::AnswerSchema* schema = nullptr;   // null: answers are plain text
+  std::optional<Tokens> output_max;               // null: the engine's default
+  std::optional<double> temperature;
+  std::string cache_key;                          // of the static part; may be empty
+};
+
+/// The request of a record. @error kInvalidArgument a template field is missing; the message names the line.
+Result<llm::Request> make_request(const RequestShape& shape, const Record& record);
+
+class JobSource final : public engine::ItemSource {
+ public:
+  JobSource(const AcceptedInput& input, RequestShape shape) : input_(input), shape_(std::move(shape)) {}
+  [[nodiscard]] std::uint64_t count() const override { return input_.count(); }
+  Result<engine::Item> item(std::uint64_t index) override;
+  Result<engine::CheckedText> check(const llm::Response& response) override;
+
+ private:
+  const AcceptedInput& input_;
+  RequestShape shape_;
+  Record record_;
+};
+
+}  // namespace weir::bulk

@@ -1,0 +1,304 @@
+#include "bulk/run.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+
+#include "base/hash.h"
+#include "bulk/console.h"
+#include "bulk/finish.h"
+#include "bulk/run_setup.h"
+#include "engine/job_engine.h"
+#include "runtime/http_client.h"
+#include "runtime/job_driver.h"
+#include "runtime/mapped_journal.h"
+#include "runtime/posix_files.h"
+#include "runtime/random.h"
+#include "runtime/secrets.h"
+#include "runtime/sqlite_store.h"
+#include "runtime/store_lock.h"
+
+namespace weir::bulk {
+namespace {
+
+namespace asio = boost::asio;
+constexpr std::uint64_t kSampleItems = 500;
+constexpr std::int64_t kOutputMaxDefault = 1024;
+
+/// The parts of a run that live as long as it does, in the order in which they need each other.
+struct Run {
+  const RunOptions& options;
+  RunSetup& setup;
+  Console console;
+  provider::Credentials credentials;
+  std::unique_ptr<runtime::StoreLock> lock;
+  std::unique_ptr<AcceptedInput> input;
+  std::unique_ptr<JobSource> source;
+  std::unique_ptr<runtime::SqliteStore> store;
+  std::unique_ptr<runtime::MappedJournal> journal;
+  runtime::PosixFiles files;
+  runtime::SystemRandom random;
+  asio::io_context io;
+  runtime::HttpClient client{io, {.connections_max = 256}};
+  std::unique_ptr<engine::JobEngine> engine;
+  std::unique_ptr<runtime::JobDriver> driver;
+
+  Run(const RunOptions& run_options, RunSetup& run_setup)
+      : options(run_options), setup(run_setup), console(run_options.json, run_options.quiet) {}
+};
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Result<void> prepare_folder(Run& run) {
+  const auto& output = run.options.output;
+  const bool known = exists(run.setup.folder + "/store.sqlite");
+  if (!known && exists(output) && !run.options.restart)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} is there already, and not from a job of Weir", output),
+                "choose another output, or overwrite it with --restart");
+  if (exists(output) && ::access(output.c_str(), W_OK) != 0)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} cannot be written", output), "check who may write it");
+  if (auto made = runtime::make_private_folder(run.setup.folder); !made)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("the output cannot be written: {}", made.error().message),
+                "choose an output in a folder that exists and can be written");
+  WEIR_TRY(run.lock, runtime::StoreLock::acquire(run.setup.folder, run.setup.clock->now()));
+  if (!run.options.restart) return {};
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(run.setup.folder, code))
+    if (entry.path().filename() != "lock") std::filesystem::remove_all(entry.path(), code);
+  if (code) return fail(ErrorKind::kUnavailable, fmt::format("cannot empty {}: {}", run.setup.folder, code.message()));
+  return run.files.remove(output);
+}
+
+Result<void> take_key(Run& run) {
+  auto key = run.options.key_file.empty() ? runtime::key_from_environment(run.setup.model.provider->key_variable)
+                                          : runtime::key_from_file(run.options.key_file);
+  if (!key) return std::unexpected(std::move(key).error());
+  run.credentials = {.base_path = run.setup.endpoint.target, .key = std::move(*key)};
+  return {};
+}
+
+// Wrong lines are told by their number, the first ten of them; the others stand in the output.
+Result<void> tell_rejected(Run& run) {
+  const auto rejected = run.input->manifest().rejected;
+  if (rejected == 0) return {};
+  WEIR_TRY(auto reader, run.input->rejected());
+  for (std::uint64_t shown = 0; shown < std::min<std::uint64_t>(rejected, 10); ++shown) {
+    WEIR_TRY(const auto next, reader->next());
+    if (!next) break;
+    run.console.note(next->error.text());
+  }
+  if (rejected > 10) run.console.note(fmt::format("… and {} more rejected records, all in the output", rejected - 10));
+  if (run.options.strict)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} of {} records are no good, and --strict is set", rejected,
+                                                         run.input->count()),
+                "mend them, or run without --strict: the others are answered");
+  return {};
+}
+
+Result<void> accept_input(Run& run) {
+  if (!exists(run.setup.folder + "/input.json")) {
+    auto manifest = accept(accept_options(run.options, run.setup, run.setup.folder, {}));
+    if (!manifest) return std::unexpected(std::move(manifest).error());
+  }
+  WEIR_TRY(run.input, AcceptedInput::open(run.setup.folder));
+  const auto format = run.input->manifest().format;
+  const bool requests = format == Format::kOpenAIBatch || format == Format::kAnthropicBatch;
+  if (requests && run.setup.prompt)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} holds ready-made requests, which take no prompt", run.options.input),
+                "leave --prompt out, or say --format jsonl");
+  if (!requests && !run.setup.prompt)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} holds documents, and there is no prompt", run.options.input),
+                "give --prompt FILE");
+  run.source = std::make_unique<JobSource>(*run.input, run.setup.shape(run.options));
+  return tell_rejected(run);
+}
+
+// The mean size of the varying part, from a sample: it decides routes, it bills nothing.
+Result<std::uint64_t> sample_variable_bytes(Run& run) {
+  const auto count = run.source->count();
+  const auto step = std::max<std::uint64_t>(1, count / kSampleItems);
+  std::uint64_t bytes = 0, sampled = 0;
+  for (std::uint64_t i = 0; i < count; i += step) {
+    WEIR_TRY(const auto item, run.source->item(i));
+    if (item.rejected) continue;
+    ++sampled;
+    if (item.request.raw) bytes += item.request.raw->bytes.size();
+    for (const auto& message : item.request.messages)
+      for (const auto& block : message.content) bytes += block.text.size();
+  }
+  return sampled == 0 ? 0 : bytes / sampled;
+}
+
+engine::JobIdentity identity_of(const Run& run) {
+  const auto digest = [](const std::string& text) { return text.empty() ? std::string() : content_digest(text); };
+  const auto& options = run.options;
+  const auto option = [](std::string_view name, const auto& value) {
+    return value ? fmt::format(" {}={}", name, *value) : std::string();
+  };
+  return {.provider = run.setup.model.provider->name,
+          .model = run.setup.model.model->name,
+          .account = "default",
+          .endpoint = run.setup.endpoint.origin.text() + run.setup.endpoint.target,
+          .key_digest = runtime::key_digest(run.credentials.key),
+          .template_digest = digest(run.setup.prompt_text),
+          .schema_digest = run.setup.schema ? digest(run.setup.schema->text()) : "",
+          .input = run.setup.input_path + (options.limit ? fmt::format(" (first {})", options.limit) : ""),
+          .options = fmt::format("id-field={}{}{}", options.id_field.value_or("id"), option("max-tokens", options.output_max),
+                                 option("temperature", options.temperature))};
+}
+
+Result<void> make_engine(Run& run) {
+  const auto& options = run.options;
+  WEIR_TRY(run.store, runtime::SqliteStore::open(run.setup.folder + "/store.sqlite"));
+  const auto slots = static_cast<std::uint32_t>(std::max<std::uint64_t>(1024, options.concurrency * 4));
+  WEIR_TRY(run.journal, runtime::MappedJournal::open(run.setup.folder + "/usage.journal", slots));
+  WEIR_TRY(const auto variable_bytes, sample_variable_bytes(run));
+  const Time now = run.setup.clock->now();
+  engine::JobOptions job{.identity = identity_of(run),
+                         .wish = options.route,
+                         .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
+                         .caching = options.caching,
+                         .spend_max = options.spend_max,
+                         .concurrency_max = options.concurrency,
+                         .folder = run.setup.folder,
+                         .output_path = options.output,
+                         .output_max = {options.output_max.value_or(kOutputMaxDefault)},
+                         .prefix_bytes = run.setup.prefix_bytes(),
+                         .variable_bytes_mean = variable_bytes};
+  WEIR_TRY(run.engine, engine::JobEngine::create(std::move(job),
+                                                 {*run.setup.adapter, *run.setup.model.provider, *run.setup.model.model,
+                                                  run.credentials, *run.source, *run.store, run.files, *run.journal,
+                                                  run.random},
+                                                 now));
+  return {};
+}
+
+// A wrong key or address is told before anything is sent that could cost.
+asio::awaitable<Result<void>> probe(Run* run) {
+  runtime::CollectingSink sink;
+  runtime::ClientRequest request{.origin = run->setup.endpoint.origin,
+                                 .plan = run->setup.adapter->encode_probe(run->credentials, run->setup.model.model->name)};
+  request.idle_timeout = request.total_timeout = std::chrono::seconds(30);
+  const auto sent = co_await run->client.send(std::move(request), &sink);
+  const auto where = run->setup.endpoint.origin.text();
+  if (!sent)
+    co_return fail(ErrorKind::kUnavailable, fmt::format("{} does not answer: {}", where, sent.error().message),
+                   "check --endpoint and the network; nothing was sent");
+  const int status = sink.response.status;
+  if (status == 401 || status == 403)
+    co_return fail(ErrorKind::kUnauthenticated,
+                   fmt::format("{} refused the key ({} {})", where, status, http::reason_phrase(status)),
+                   run->options.key_file.empty() ? "check " + run->setup.model.provider->key_variable
+                                                 : "check " + run->options.key_file);
+  if (status == 404)
+    run->console.note(fmt::format("{} does not list {}; going on, it may know it all the same", where,
+                                  run->setup.model.model->name));
+  co_return Result<void>();
+}
+
+asio::awaitable<void> work(Run* run, Result<void>* outcome) {
+  *outcome = co_await probe(run);
+  if (*outcome) {
+    auto made = make_engine(*run);
+    if (made) {
+      const auto started = std::chrono::steady_clock::now();
+      run->driver = std::make_unique<runtime::JobDriver>(
+          run->io, run->client, *run->setup.clock, *run->engine, *run->journal,
+          runtime::JobDriver::Options{
+              .origin = run->setup.endpoint.origin,
+              .request_timeout = run->options.request_timeout,
+              .on_progress = [run, started] {
+                run->console.progress(run->engine->progress(), std::chrono::steady_clock::now() - started);
+              }});
+      *outcome = co_await run->driver->run();
+    } else {
+      *outcome = std::unexpected(std::move(made).error());
+    }
+  }
+  run->client.stop();
+}
+
+// Runs the loop until the job is through; true when the user interrupted it.
+bool run_loop(Run& run, Result<void>& outcome) {
+  bool interrupted = false;
+  asio::signal_set signals(run.io, SIGINT, SIGTERM);
+  std::function<void()> listen = [&] {
+    signals.async_wait([&](const boost::system::error_code& code, int) {
+      if (code) return;
+      if (!std::exchange(interrupted, true)) {
+        run.console.note("stopping: awaiting what is in flight (again to give it up)");
+        if (run.driver) run.driver->drain();
+        else run.client.stop();
+      } else if (run.driver) {
+        run.driver->abandon();
+      }
+      listen();
+    });
+  };
+  listen();
+  asio::co_spawn(run.io, [](Run* r, Result<void>* o, asio::signal_set* s) -> asio::awaitable<void> {
+    co_await work(r, o);
+    s->cancel();
+  }(&run, &outcome, &signals), asio::detached);
+  run.io.run();
+  return interrupted;
+}
+
+ExitCode conclude(Run& run, const Result<void>& outcome, bool interrupted) {
+  if (!outcome) {
+    run.console.error(outcome.error());
+    if (interrupted) return ExitCode::kInterrupted;
+    const auto kind = outcome.error().kind;
+    const bool usage = !run.driver && (kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kUnauthenticated ||
+                                       kind == ErrorKind::kUnsupported || kind == ErrorKind::kNotFound ||
+                                       kind == ErrorKind::kUnavailable);
+    return usage ? ExitCode::kUsage : ExitCode::kFailure;
+  }
+  const auto progress = run.engine->progress();
+  const bool done = progress.ended() == progress.items;
+  if (done) finish_job({run.options, run.setup, *run.input, *run.engine, run.credentials.key, run.console});
+  show_receipt(run.options.output, run.console);
+  if (done) return progress.failed + progress.cancelled > 0 ? ExitCode::kItemsFailed : ExitCode::kDone;
+  if (const auto& stopped = run.engine->stopped()) run.console.error(*stopped);
+  else if (run.engine->spend_stopped())
+    run.console.error({.kind = ErrorKind::kCancelled,
+                       .message = fmt::format("stopped before --spend-max {} could be passed: {} of {} items are done",
+                                              human_usd(*run.options.spend_max), progress.ended(), progress.items),
+                       .hint = "raise it and run the same command"});
+  else if (progress.batches_held > 0)
+    run.console.error({.kind = ErrorKind::kUnavailable,
+                       .message = fmt::format("{} batches are held, somebody must look at them", progress.batches_held),
+                       .hint = "the receipt's decisions say why"});
+  else if (interrupted)
+    run.console.note("interrupted; the same command goes on where it stopped");
+  return interrupted ? ExitCode::kInterrupted : ExitCode::kStopped;
+}
+
+}  // namespace
+
+ExitCode run(const RunOptions& options, const FindAdapter& find_adapter) {
+  Console console(options.json, options.quiet);
+  auto setup = make_setup(options, find_adapter);
+  if (!setup) {
+    console.error(setup.error());
+    return ExitCode::kUsage;
+  }
+  if (options.dry_run) return dry_run(options, **setup);
+  Run run(options, **setup);
+  for (auto* step : {&take_key, &prepare_folder, &accept_input}) {
+    const auto done = (*step)(run);
+    if (done) continue;
+    console.error(done.error());
+    return done.error().kind == ErrorKind::kInternal ? ExitCode::kFailure : ExitCode::kUsage;
+  }
+  Result<void> outcome;
+  const bool interrupted = run_loop(run, outcome);
+  return conclude(run, outcome, interrupted);
+}
+
+}  // namespace weir::bulk

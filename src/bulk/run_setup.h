@@ -1,0 +1,39 @@
+#pragma once
+// Internal to run: everything that can be wrong is found here, before anything is sent or written.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bulk/job_source.h"
+#include "bulk/run.h"
+#include "http/url.h"
+#include "runtime/clock.h"
+
+namespace weir::bulk {
+
+struct RunSetup {
+  catalogue::Catalogue catalogue;
+  catalogue::ModelRef model;
+  const provider::Adapter* adapter = nullptr;
+  http::Url endpoint;
+  std::unique_ptr<prompt::Template> prompt;
+  std::unique_ptr<prompt::AnswerSchema> schema;
+  std::string prompt_text;
+  std::unique_ptr<runtime::RuntimeClock> clock;
+  std::string folder;        // <output>.weir
+  std::string input_path;    // absolute, or "-"
+  [[nodiscard]] RequestShape shape(const RunOptions& options) const;
+  [[nodiscard]] std::uint64_t prefix_bytes() const { return prompt ? prompt->static_part().size() : 0; }
+};
+
+/// @error kInvalidArgument, kNotFound: what is wrong, where, and how to mend it.
+Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options, const FindAdapter& find_adapter);
+
+/// The accept options of this run: the visit checks every record against the template.
+AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, std::string dir,
+                             std::function<void(const llm::Request&)> on_request);
+
+/// The dry run: what would be sent and what it is expected to cost. Nothing is kept.
+ExitCode dry_run(const RunOptions& options, const RunSetup& setup);
+
+}  // namespace weir::bulk

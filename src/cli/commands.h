@@ -1,0 +1,12 @@
+#pragma once
+// The subcommands: each adds itself to the app and leaves its exit code in `code`.
+#include <CLI/CLI.hpp>
+
+namespace weir::cli {
+
+void add_run(CLI::App& app, int& code);
+void add_report(CLI::App& app, int& code);
+void add_models(CLI::App& app, int& code);
+void add_sim(CLI::App& app, int& code);
+
+}  // namespace weir::cli

@@ -1,0 +1,166 @@
+// How an item ends: exactly once, with a record in the result log and its output line.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/job_engine.h"
+#include "json/write.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr std::size_t kRowReasonsMax = 12;
+
+std::vector<std::string> reasons_of(std::string_view json_array) {
+  json::Parser parser;
+  std::vector<std::string> out;
+  const auto parsed = parser.parse(json_array);
+  if (!parsed) return out;
+  for (const auto reason : parsed->items()) out.push_back(json::Value(reason).string_or(""));
+  return out;
+}
+
+void write_usage(json::Writer& w, const llm::Usage& usage) {
+  w.key("usage").begin_object();
+  w.field("input", usage.input.count).field("cache_read", usage.cache_read.count);
+  w.field("cache_write_5m", usage.cache_write_5m.count);
+  w.field("cache_write_1h", usage.cache_write_1h.count);
+  w.field("cache_write", usage.cache_write.count).field("output", usage.output.count).end_object();
+}
+
+void write_error(json::Writer& w, const Error& error) {
+  w.key("error").begin_object().field("kind", to_string(error.kind)).field("message", error.message);
+  if (!error.hint.empty()) w.field("hint", error.hint);
+  if (error.http_status != 0) w.field("http_status", static_cast<std::int64_t>(error.http_status));
+  if (!error.provider_code.empty()) w.field("code", error.provider_code);
+  if (!error.request_id.empty()) w.field("request_id", error.request_id);
+  w.end_object();
+}
+
+// What the cache did for this request.
+std::string_view cache_outcome(const llm::Usage& usage, bool marked) {
+  if (usage.cache_read.count > 0) return "hit";
+  if (usage.written().count > 0) return "write";
+  return marked ? "miss" : "none";
+}
+
+}  // namespace
+
+llm::Usage usage_of_line(json::Value line) {
+  const auto usage = line["usage"];
+  const auto tokens = [&](std::string_view key) { return Tokens{usage[key].integer_or(0)}; };
+  return {tokens("input"),          tokens("cache_read"),  tokens("cache_write_5m"),
+          tokens("cache_write_1h"), tokens("cache_write"), tokens("output")};
+}
+
+std::string JobEngine::output_line(const Ending& e) const {
+  json::Writer w;
+  w.begin_object();
+  if (e.id.empty()) w.key("id").null();
+  else w.field("id", e.id);
+  if (e.line != 0) w.field("line", static_cast<std::int64_t>(e.line));
+  if (e.end == ItemEnd::kSucceeded) {
+    w.key("answer").raw(e.answer_json);
+    if (!e.repaired.empty()) w.field("repaired", e.repaired);
+  }
+  if (e.error) write_error(w, *e.error);
+  if (e.response) {
+    // A paid answer that failed its check is still the user's.
+    if (e.end != ItemEnd::kSucceeded) w.field("answer_text", e.response->text);
+    if (!e.response->tool_calls_json.empty()) w.key("tool_calls").raw(e.response->tool_calls_json);
+    w.field("finish_reason", llm::to_string(e.response->finish));
+    write_usage(w, e.response->usage);
+    w.field("cost_usd", to_usd(e.cost)).field("route", llm::to_string(e.route));
+    w.field("cache", cache_outcome(e.response->usage, e.marked));
+    w.field("attempt_id", e.attempt_id);
+  }
+  w.field("attempts", static_cast<std::int64_t>(e.attempts));
+  if (!e.reasons.empty()) {
+    w.key("reasons").begin_array();
+    for (const auto& reason : e.reasons) w.string(reason);
+    w.end_array();
+  }
+  if (job_.simulated) w.field("simulated", true);
+  w.end_object();
+  return w.take();
+}
+
+Result<void> JobEngine::end_item(Ending ending) {
+  if (const auto row = deviating_.find(ending.item); row != deviating_.end()) {
+    auto earlier = reasons_of(row->second.reasons);
+    earlier.insert(earlier.end(), ending.reasons.begin(), ending.reasons.end());
+    ending.reasons = std::move(earlier);
+    ending.attempts += row->second.attempts;
+    deviating_.erase(row);
+    rows_ended_.push_back(ending.item);
+    retry_due_.erase(ending.item);
+    rate_limited_.erase(ending.item);
+  }
+  ResultLog::Record record{.item = ending.item, .sequence = ending.sequence, .end = ending.end};
+  record.line = output_line(ending);
+  if (ending.response) record.usage_raw = ending.response->usage_raw;
+  WEIR_CHECK(log_->append(record));
+  switch (ending.end) {
+    case ItemEnd::kSucceeded: ++counts_.succeeded; break;
+    case ItemEnd::kFailed: ++counts_.failed; break;
+    case ItemEnd::kCancelled: ++counts_.cancelled; break;
+    case ItemEnd::kNone: break;
+  }
+  job_dirty_ = true;
+  return {};
+}
+
+// An item that is not sent: it was no good at accept, or cannot be said to this provider.
+Result<void> JobEngine::end_rejected(std::uint64_t item, const Item& source_item, Error error) {
+  return end_item({.item = item, .end = ItemEnd::kFailed, .id = source_item.id,
+                   .line = source_item.line, .error = std::move(error)});
+}
+
+// A billed answer: booked, checked, written. `entry` names the attempt; its money is filled in here.
+Result<void> JobEngine::end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
+                                     std::string attempt_id, bool marked) {
+  Ending ending{.item = entry.item, .attempt_id = std::move(attempt_id), .route = route, .marked = marked,
+                .attempts = 1};
+  if (route == llm::Route::kSync) ending.sequence = entry.sequence;
+  entry.usage = response.usage;
+  entry.answered = true;
+  entry = billed_entry(std::move(entry), route);
+  ending.cost = entry.cost;
+  auto source_item = parts_.source.item(entry.item);
+  if (source_item) {
+    ending.id = source_item->id;
+    ending.line = source_item->line;
+  }
+  auto checked = parts_.source.check(response);
+  ending.end = checked ? ItemEnd::kSucceeded : ItemEnd::kFailed;
+  if (checked) {
+    ending.answer_json = std::move(checked->json);
+    ending.repaired = std::move(checked->repaired);
+  } else {
+    ending.error = std::move(checked).error();
+    if (response.finish == llm::FinishReason::kLength)
+      ending.error->hint = "the answer was cut at the output limit: raise --max-tokens";
+  }
+  ending.response = std::move(response);
+  WEIR_CHECK(end_item(std::move(ending)));
+  book(entry);
+  return {};
+}
+
+ItemRow& JobEngine::deviate(std::uint64_t item, ItemRow::State state, std::string why) {
+  auto& row = deviating_[item];
+  row.item = item;
+  row.state = state;
+  auto reasons = reasons_of(row.reasons);
+  if (reasons.size() < kRowReasonsMax && (reasons.empty() || reasons.back() != why))
+    reasons.push_back(std::move(why));
+  json::Writer w;
+  w.begin_array();
+  for (const auto& reason : reasons) w.string(reason);
+  w.end_array();
+  row.reasons = w.take();
+  rows_dirty_.push_back(item);
+  return row;
+}
+
+}  // namespace weir::engine

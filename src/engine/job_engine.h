@@ -1,0 +1,256 @@
+#pragma once
+// The engine of one job: takes items from a source, decides, and says what to send. Pure: no thread, socket, clock or
+// random source of its own; it is driven by events with `now`, and owns all of the job's state. Not thread-safe.
+//
+// The driver's loop: hand in what happened (on_…), call turn(), perform the calls that it returns, come back at wake_at. A turn
+// commits before it returns what must be journalled first, so a crash at any point is a crash between two turns.
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "catalogue/catalogue.h"
+#include "cost/ledger.h"
+#include "engine/file.h"
+#include "engine/journal.h"
+#include "engine/result_log.h"
+#include "engine/retry.h"
+#include "engine/source.h"
+#include "engine/state.h"
+#include "engine/store.h"
+#include "json/lines.h"
+#include "json/value.h"
+#include "plan/plan.h"
+#include "provider/adapter.h"
+
+namespace weir::engine {
+
+struct JobOptions {
+  JobIdentity identity;
+  plan::RouteWish wish = plan::RouteWish::kAuto;
+  std::optional<Time> deadline;
+  bool caching = true;
+  std::optional<Money> spend_max;
+  std::uint64_t concurrency_max = 8;
+  std::uint64_t batches_running_max = 4;      // bounds the spool on disk
+  std::uint64_t fence = 1;
+  std::string folder;        // of the store: segments, slots, images
+  std::string output_path;
+  Tokens output_max{1024};
+  std::uint64_t prefix_bytes = 0;             // of the static part that all items share
+  std::uint64_t variable_bytes_mean = 0;
+};
+
+/// What the job works with; all borrowed, must outlive the engine.
+struct JobParts {
+  const provider::Adapter& adapter;
+  const catalogue::Provider& provider;
+  const catalogue::Model& model;
+  const provider::Credentials& credentials;
+  ItemSource& source;
+  Store& store;
+  FileSystem& files;
+  UsageJournal& journal;
+  Random& random;
+};
+
+/// A request to perform. Its outcome comes back by the id: on_answer, on_failure, or for `rows` on_rows… and on_rows_end.
+struct Call {
+  enum class Kind : std::uint8_t { kSync, kBatchStep, kRows };
+  std::uint64_t id = 0;
+  Kind kind = Kind::kSync;
+  http::RequestPlan plan;
+  std::string image_path;
+  std::string operation;
+};
+
+struct Turn {
+  std::vector<Call> calls;
+  std::optional<Time> wake_at;   // nothing to do before it, unless something happens
+  bool done = false;             // every item has ended, or stopped_because says why not
+};
+
+/// For people: where the job stands.
+struct Progress {
+  std::uint64_t items = 0, succeeded = 0, failed = 0, cancelled = 0;
+  std::uint64_t in_flight = 0, in_batches = 0, retrying = 0;
+  std::uint64_t batches_running = 0, batches_ended = 0, batches_held = 0;
+  MoneySum spent, exposure, reserved;
+  std::string doing;             // "encoding batch 2", "batch 1 in_progress", …
+  [[nodiscard]] std::uint64_t ended() const { return succeeded + failed + cancelled; }
+};
+
+class JobEngine {
+ public:
+  /// Begins the job, or goes on with the one in the store.
+  /// @error kInvalidArgument it is another job (the message shows the difference); what Store and files report.
+  static Result<std::unique_ptr<JobEngine>> create(JobOptions options, JobParts parts, Time now);
+
+  Result<Turn> turn(Time now);
+  /// The complete answer to a kSync or kBatchStep call, or a refused kRows one.
+  Result<void> on_answer(std::uint64_t call, http::Response response, Time now);
+  /// kUnavailable: surely not sent. kDeadlineExceeded: outcome unknown. kCancelled: the driver stopped it (unknown as well).
+  Result<void> on_failure(std::uint64_t call, const Error& error, Time now);
+  /// Bytes of a kRows artefact. False: stop reading, on_rows_end is not due.
+  Result<bool> on_rows(std::uint64_t call, std::string_view bytes, Time now);
+  Result<void> on_rows_end(std::uint64_t call, Time now);
+
+  /// Nothing new is sent; what is in flight may still answer. turn().done comes when nothing is in flight.
+  void drain() { draining_ = true; }
+  /// Commits what is settled; drivers call it every 100 ms of real time while there is traffic.
+  Result<void> flush();
+  /// Whether flush() has something worth a commit.
+  [[nodiscard]] bool unsettled() const {
+    return !ledger_pending_.empty() || !rows_dirty_.empty() || log_->dirty() || !slots_settled_.empty();
+  }
+  /// Adds real time spent by this process to the job.
+  void add_wall(Duration wall) { job_.wall += wall; }
+
+  [[nodiscard]] Progress progress() const;
+  [[nodiscard]] const JobState& job() const { return job_; }
+  /// Why the job stopped before every item ended; empty when it did not.
+  [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
+  [[nodiscard]] bool spend_stopped() const { return spend_stopped_; }
+
+ private:
+  struct Flight {  // one sync attempt on its way
+    std::uint64_t item = 0, sequence = 0;
+    std::uint32_t slot = 0;
+    AttemptId attempt;
+    Money ceiling;
+    bool marked = false;
+  };
+  struct BatchRun {
+    BatchState state;
+    std::uint64_t version = 0;
+    bool dirty = false;
+    std::optional<Time> wake_at;
+    std::string artefact;                       // being collected
+    std::optional<json::LineSplitter> splitter;
+    bool cancel_asked = false;
+    std::uint64_t hits = 0, answers = 0;
+  };
+  struct Filling {  // a batch whose image is being written
+    BatchState state;
+    std::unique_ptr<File> image;
+    std::string path, buffer;
+    std::uint64_t written = 0;
+    std::vector<std::uint64_t> candidates;      // of a later round; empty: items in input order
+    std::string digest;                         // chained over what was flushed
+  };
+  struct Ending {  // an item's end, on its way into the result log
+    std::uint64_t item = 0;
+    std::uint64_t sequence = ResultLog::kNoSequence;
+    ItemEnd end = ItemEnd::kNone;
+    std::string id, attempt_id;
+    std::uint64_t line = 0;
+    std::optional<Error> error;
+    std::optional<llm::Response> response;
+    std::string answer_json, repaired;
+    llm::Route route = llm::Route::kSync;
+    Money cost;
+    bool marked = false;
+    std::uint32_t attempts = 0;
+    std::vector<std::string> reasons;
+  };
+
+  JobEngine(JobOptions options, JobParts parts);
+
+  // job_engine.cc: life, recovery, commits
+  Result<void> begin(Time now);
+  Result<void> resume(std::vector<LoadedAggregate> loaded, Time now);
+  Result<void> recover_journal();
+  Result<void> settle_left_over(const JournalEntry& entry, bool answered);
+  cost::LedgerEntry billed_entry(cost::LedgerEntry entry, llm::Route route) const;
+  void book(const cost::LedgerEntry& entry);
+  bool out_of_work() const;
+  Result<void> commit_now(std::string name);
+  Result<void> extend_output(bool all);
+  bool complete() const { return counts_.ended() == job_.items; }
+  void reason(std::string text);
+  std::optional<Time> next_wake(Time now) const;
+  Result<void> finish(Time now);
+
+  // job_end.cc: how an item ends
+  Result<void> end_item(Ending ending);
+  Result<void> end_rejected(std::uint64_t item, const Item& source_item, Error error);
+  Result<void> end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
+                            std::string attempt_id, bool marked);
+  std::string output_line(const Ending& ending) const;
+  ItemRow& deviate(std::uint64_t item, ItemRow::State state, std::string why);
+
+  // job_sync.cc: the standard API
+  Result<void> send_sync(Time now);
+  Result<bool> send_item(std::uint64_t item, Time now);
+  Result<void> sync_answer(const Flight& flight, const http::Response& response, Time now);
+  Result<void> sync_failed(const Flight& flight, const Error& error, JournalEntry::Outcome outcome, Time now);
+  std::optional<std::uint64_t> next_retry(Time now);
+  llm::Request prepared(Item item, const plan::CachePlan& cache, bool* marked) const;
+  bool affordable(Money ceiling) const;
+  Money ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes, Time now) const;
+  void adapt_concurrency(bool limited, const Error& error, Time now);
+
+  // job_batch.cc: batches
+  Result<void> plan_batches(Time now);
+  Result<void> start_filling(std::vector<std::uint64_t> candidates, Time now);
+  Result<void> fill(Time now);
+  enum class Fit : std::uint8_t { kTaken, kSkipped, kFull };
+  Result<Fit> fill_item(std::uint64_t item, std::uint64_t sequence, Time now);
+  Result<void> flush_image();
+  Result<void> finish_filling(Time now);
+  std::vector<std::uint64_t> replan_candidates() const;
+  bool deadline_near(Time now) const;
+  Result<void> feed(BatchRun& run, provider::BatchEvent event, Time now);
+  Result<void> perform(BatchRun& run, provider::Step step, Time now);
+  Result<void> batch_timers(Time now);
+  Result<bool> handle_row(BatchRun& run, provider::Row row, Time now);
+  Result<bool> row_line(BatchRun& run, const json::LineSplitter::Line& line, Time now);
+  Result<void> finish_batch(BatchRun& run, const provider::Finished& finished, Time now);
+  Result<void> settle_members(BatchRun& run, bool fallback, const std::string& why);
+  Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
+  void observe_hits(const BatchRun& run);
+  std::string image_path(std::uint64_t number) const;
+
+  JobOptions options_;
+  JobParts parts_;
+  JobState job_;
+  std::uint64_t job_version_ = 0;
+  bool job_dirty_ = false, must_commit_ = false;
+  std::unique_ptr<ResultLog> log_;
+  ResultCounts counts_;
+  cost::LedgerTotals totals_;           // of the whole ledger, kept up with each entry
+  Money reserved_;                      // ceilings of flights and running batches
+
+  std::map<std::uint64_t, ItemRow> deviating_;
+  std::vector<std::uint64_t> rows_dirty_;
+  std::vector<std::uint64_t> rows_ended_;
+  std::map<std::uint64_t, Time> retry_due_;        // item -> when
+  std::unordered_map<std::uint64_t, std::uint32_t> rate_limited_;   // item -> 429s so far
+  std::unordered_map<std::uint64_t, Flight> flights_;               // call -> attempt
+  std::unordered_map<std::uint64_t, std::uint64_t> batch_calls_;    // call -> batch number
+  std::map<std::uint64_t, BatchRun> batches_;                       // running ones, by number
+  std::optional<Filling> filling_;
+  std::uint64_t batches_ended_ = 0, batches_held_ = 0;
+
+  std::vector<cost::LedgerEntry> ledger_pending_;
+  std::vector<std::uint32_t> slots_settled_;       // to release after the commit
+  std::vector<std::string> images_done_;           // to remove after the commit
+  std::vector<Call> calls_;
+  std::uint64_t next_call_ = 1, next_sequence_ = 1;
+
+  std::optional<plan::CachePlan> fallback_cache_;  // of single items that leave a batch job
+  bool sync_primed_ = false;
+  std::uint64_t concurrency_ = 1, successes_ = 0;
+  std::optional<Time> sync_pause_until_;
+  bool draining_ = false, spend_stopped_ = false;
+  std::optional<Error> stopped_;
+};
+
+/// The usage of an output line, as output_line wrote it.
+llm::Usage usage_of_line(json::Value line);
+
+}  // namespace weir::engine

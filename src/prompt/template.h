@@ -1,0 +1,73 @@
+#pragma once
+// A prompt template: Markdown with `{{field}}` placeholders, cut into a static part (the same bytes
+// for every record, so that a provider's prompt cache can hold it) and a variable part. static part
+// + variable part = the template, byte for byte. Immutable after parse, so one Template serves any
+// number of threads. It knows no record format: fields come from a callback, and a value is
+// inserted as it is, never read as template text again.
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace weir::prompt {
+
+/// The name of the field that is the whole record (Record::field knows it).
+inline constexpr std::string_view kWholeRecord = "*";
+
+struct TemplateOptions {
+  /// A template without placeholders gets the whole record appended as a paragraph of its own: its
+  /// static part is the text, its variable part is the record, and fields() is {kWholeRecord}.
+  /// Without it such a template is an error.
+  bool append_record = false;
+};
+
+class Template {
+ public:
+  /// The value of a field, or nothing when the record has none of that name. A dotted name reaches
+  /// into nested objects; what that means is the lookup's business.
+  using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
+  /// The names of the fields a record has: only asked for when one is missing.
+  using Names = std::function<std::vector<std::string>()>;
+
+  /// `{{name}}`, `{{ name }}`: a placeholder; a name is [A-Za-z_][A-Za-z0-9_.-]*. `{{{{`: a literal
+  /// `{{`. `}}` alone is text. A byte order mark at the start is dropped.
+  /// @error kInvalidArgument empty; not UTF-8; anything else after `{{` (with line and column in
+  /// characters, from 1);
+  ///   no placeholder at all, unless options.append_record.
+  static Result<Template> parse(std::string_view text, TemplateOptions options = {});
+
+  /// Everything before the paragraph of the first placeholder: a paragraph begins after a blank
+  /// line or a Markdown heading, or is itself a heading. May be empty. `{{{{` stands as `{{` in it.
+  [[nodiscard]] const std::string& static_part() const { return static_part_; }
+  /// The distinct names of the placeholders, in order of first use.
+  [[nodiscard]] const std::vector<std::string>& fields() const { return fields_; }
+
+  /// The variable part with every placeholder replaced. Same fields, same bytes.
+  /// @param names what the error about a missing field lists; may be empty.
+  /// @error kInvalidArgument a field is missing: names it, the fields there are, and the nearest
+  /// one as the hint.
+  [[nodiscard]] Result<std::string> render_variable(const Lookup& lookup,
+                                                    const Names& names = {}) const;
+
+ private:
+  // A literal, or (field not empty) a placeholder.
+  struct Piece {
+    std::string literal;
+    std::string field;
+  };
+  Template() = default;
+  std::string static_part_;
+  std::vector<Piece> variable_;
+  std::vector<std::string> fields_;
+  friend class TemplateParser;
+};
+
+/// The candidate nearest to `name` by edit distance, when it is near enough to be a typing error (a
+/// third of the name).
+std::optional<std::string> nearest_name(std::string_view name,
+                                        const std::vector<std::string>& candidates);
+
+}  // namespace weir::prompt

@@ -1,0 +1,239 @@
+#include "provider/anthropic_dialect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
+#include "json/patch.h"
+#include "json/write.h"
+
+namespace weir::provider::anthropic_dialect {
+namespace {
+
+constexpr std::size_t kErrorTextMax = 500;              // enough for a person, bounded in logs
+constexpr std::int64_t kTokensMax = 1'000'000'000'000;  // sums of a few counts cannot overflow
+
+// The wire knows no default: what the planner leaves open is 5m there, and is written so.
+llm::CacheTtl written_ttl(const llm::CacheMark& mark) {
+  return mark.ttl == llm::CacheTtl::k1h ? llm::CacheTtl::k1h : llm::CacheTtl::k5m;
+}
+
+// Prefix order is system, then messages; entries with a longer TTL must come first.
+Result<void> check_marks(const llm::Request& request) {
+  std::size_t marks = 0;
+  bool short_seen = false, long_after_short = false;
+  const auto look = [&](const std::vector<llm::Block>& blocks) {
+    for (const auto& block : blocks) {
+      if (!block.mark) continue;
+      ++marks;
+      const bool is_short = written_ttl(*block.mark) == llm::CacheTtl::k5m;
+      long_after_short |= short_seen && !is_short;
+      short_seen |= is_short;
+    }
+  };
+  look(request.system);
+  for (const auto& message : request.messages) look(message.content);
+  if (marks > kBreakpointsMax)
+    return fail(
+        ErrorKind::kInvalidArgument,
+        fmt::format("the request has {} cache breakpoints, {} are allowed", marks, kBreakpointsMax),
+        "mark fewer blocks");
+  if (long_after_short)
+    return fail(ErrorKind::kInvalidArgument, "a 1h cache breakpoint stands after a 5m one",
+                "put the longer TTL first, or use one TTL");
+  return {};
+}
+
+// "text" when there is one unmarked block, else
+// [{"type":"text","text":"…","cache_control":{"type":"ephemeral","ttl":"1h"}}]
+void write_content(json::Writer& writer, const std::vector<llm::Block>& blocks) {
+  if (blocks.size() == 1 && !blocks[0].mark) {
+    writer.string(blocks[0].text);
+    return;
+  }
+  writer.begin_array();
+  for (const auto& block : blocks) {
+    writer.begin_object().field("type", "text").field("text", block.text);
+    if (block.mark) {
+      writer.key("cache_control").begin_object().field("type", "ephemeral");
+      writer.field("ttl", llm::to_string(written_ttl(*block.mark))).end_object();
+    }
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
+Result<void> append_raw(const llm::Request& request, std::string& out) {
+  const llm::RawBody& raw = *request.raw;
+  if (raw.dialect != llm::Dialect::kAnthropicMessages)
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("a ready-made body of the format '{}' does not fit here",
+                            llm::to_string(raw.dialect)),
+                "send it to a provider of that format, or write it as an Anthropic Messages body");
+  std::vector<json::Edit> edits;
+  const auto set = [&](std::string_view key, std::string_view json_text) {
+    auto edit = json::set_member(raw.bytes, {}, key, json_text);
+    if (edit) edits.push_back(*std::move(edit));
+    return edit.has_value();
+  };
+  const auto model = json::locate(raw.bytes, {"model"});
+  std::string wanted;
+  json::append_string(wanted, request.model);
+  const bool model_differs =
+      !request.model.empty() && (!model || json::raw_at(raw.bytes, *model) != wanted);
+  bool whole = !model_differs || set("model", wanted);
+  if (asks_for_stream(raw) != request.stream)
+    whole = set("stream", request.stream ? "true" : "false") && whole;
+  if (!whole)
+    return fail(ErrorKind::kInvalidArgument, "the ready-made request body is no JSON object");
+  WEIR_TRY(const std::string body, json::apply(raw.bytes, std::move(edits)));
+  out += body;
+  return {};
+}
+
+// Control characters could move a terminal; long texts flood a log. Cut at a character, not in it.
+std::string shown(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) {
+    while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80)
+      --bytes_max;
+    text = text.substr(0, bytes_max);
+  }
+  std::string out(text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  return out;
+}
+
+// The raw elements of an array, in one pass (a look-up by index would be quadratic).
+template <class OnElement>
+void for_each_raw(std::string_view array, OnElement&& on_element) {
+  std::size_t at = 1;
+  while (at < array.size()) {
+    const char c = array[at];
+    if (c == ',' || c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+      ++at;
+      continue;
+    }
+    if (c == ']') return;
+    const auto span = json::locate(array.substr(at), std::span<const json::PathStep>());
+    if (!span || span->length == 0) return;
+    on_element(json::raw_at(array.substr(at), *span));
+    at += span->offset + span->length;
+  }
+}
+
+}  // namespace
+
+bool asks_for_stream(const llm::RawBody& raw) {
+  const auto stream = json::locate(raw.bytes, {"stream"});
+  return stream && json::raw_at(raw.bytes, *stream) == "true";
+}
+
+Result<void> append_body(const llm::Request& request, std::string& out) {
+  if (request.raw) return append_raw(request, out);
+  if (!request.output_max)
+    return fail(ErrorKind::kInvalidArgument,
+                "the request has no limit of output tokens, and the Messages API requires one",
+                "set max_tokens");
+  WEIR_CHECK(check_marks(request));
+  json::Writer writer;
+  writer.begin_object().field("model", request.model);
+  writer.field("max_tokens", request.output_max->count);
+  if (!request.system.empty()) write_content(writer.key("system"), request.system);
+  writer.key("messages").begin_array();
+  for (const auto& message : request.messages) {
+    writer.begin_object();
+    writer.field("role", message.role == llm::Role::kUser ? "user" : "assistant");
+    write_content(writer.key("content"), message.content);
+    writer.end_object();
+  }
+  writer.end_array();
+  if (request.temperature) writer.key("temperature").number(*request.temperature);
+  if (request.format) {
+    // "output_config":{"format":{"type":"json_schema","schema":{…}}}
+    // Doc: https://platform.claude.com/docs/en/build-with-claude/structured-outputs (checked
+    // 2026-11-23)
+    writer.key("output_config").begin_object().key("format").begin_object();
+    writer.field("type", "json_schema").key("schema").raw(request.format->schema_json);
+    writer.end_object().end_object();
+  }
+  if (request.stream) writer.field("stream", true);
+  out += writer.end_object().text();
+  return {};
+}
+
+llm::Usage decode_usage(json::Value usage) {
+  const auto count = [](json::Value value) {
+    return std::clamp<std::int64_t>(value.integer_or(0), 0, kTokensMax);
+  };
+  const json::Value writes = usage["cache_creation"];
+  llm::Usage out;
+  out.input.count = count(usage["input_tokens"]);
+  out.cache_read.count = count(usage["cache_read_input_tokens"]);
+  out.cache_write_5m.count = count(writes["ephemeral_5m_input_tokens"]);
+  out.cache_write_1h.count = count(writes["ephemeral_1h_input_tokens"]);
+  // The total is the sum of the two. Where they are not told, or not all, the rest is at the
+  // default TTL.
+  const std::int64_t total = count(usage["cache_creation_input_tokens"]);
+  const std::int64_t told = out.cache_write_5m.count + out.cache_write_1h.count;
+  out.cache_write_5m.count += std::max<std::int64_t>(0, total - told);
+  out.output.count = count(usage["output_tokens"]);
+  return out;
+}
+
+llm::FinishReason finish_of(std::string_view stop_reason) {
+  if (stop_reason == "end_turn" || stop_reason == "stop_sequence") return llm::FinishReason::kStop;
+  if (stop_reason == "max_tokens" || stop_reason == "model_context_window_exceeded")
+    return llm::FinishReason::kLength;
+  if (stop_reason == "tool_use") return llm::FinishReason::kToolUse;
+  if (stop_reason == "refusal") return llm::FinishReason::kRefusal;
+  return llm::FinishReason::kOther;  // pause_turn, and what is added later
+}
+
+Result<llm::Response> decode_message(json::Value message, std::string_view raw) {
+  const auto content = json::locate(raw, {"content"});
+  const auto usage = json::locate(raw, {"usage"});
+  if (!message["content"].is_array() || !content)
+    return fail(ErrorKind::kBadResponse, "the answer is no message: it has no content");
+  if (!message["usage"].is_object() || !usage)
+    return fail(ErrorKind::kBadResponse, "the answer has no usage, so its cost is not known");
+  llm::Response out;
+  out.id = message["id"].string_or("");
+  out.model = message["model"].string_or("");
+  out.finish_raw = message["stop_reason"].string_or("");
+  out.finish = finish_of(out.finish_raw);
+  out.usage = decode_usage(message["usage"]);
+  out.usage_raw = json::raw_at(raw, *usage);
+  std::vector<bool> is_tool_call;
+  for (const auto element : message["content"].items()) {
+    const json::Value block(element);
+    const auto type = block["type"].string();
+    is_tool_call.push_back(type == "tool_use");
+    if (type == "text") out.text += block["text"].string().value_or("");
+  }
+  if (std::ranges::find(is_tool_call, true) == is_tool_call.end()) return out;
+  std::size_t index = 0;
+  for_each_raw(json::raw_at(raw, *content), [&](std::string_view block) {
+    if (index < is_tool_call.size() && is_tool_call[index]) {
+      out.tool_calls_json += out.tool_calls_json.empty() ? "[" : ",";
+      out.tool_calls_json += block;
+    }
+    ++index;
+  });
+  out.tool_calls_json += "]";
+  return out;
+}
+
+WireError decode_error(json::Value root) {
+  const json::Value error = root["error"];
+  WireError out;
+  out.type = shown(error["type"].string().value_or(""), 64);
+  out.message = shown(error["message"].string().value_or(""), kErrorTextMax);
+  out.detail_code = shown(error["details"]["error_code"].string().value_or(""), 64);
+  out.request_id = shown(root["request_id"].string().value_or(""), 128);
+  return out;
+}
+
+}  // namespace weir::provider::anthropic_dialect

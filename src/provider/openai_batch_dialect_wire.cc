@@ -1,0 +1,182 @@
+#include "provider/openai_batch_dialect_wire.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/url.h"
+#include "json/write.h"
+
+namespace weir::provider::openai_batch {
+namespace {
+
+constexpr std::string_view kTagKey = "weir_batch";
+constexpr std::int64_t kFileLifeSeconds = 2'592'000;  // 30 days, the most that the provider takes
+constexpr std::size_t kListPage = 100;                // the most that the provider gives
+constexpr std::size_t kIdBytesMax = 200;
+
+http::RequestPlan plan(http::Method method, const BatchContext& context, std::string_view path,
+                       bool with_body = false) {
+  return {.method = method,
+          .target = http::join_path(context.credentials.base_path, path),
+          .headers = openai_chat::bearer_headers(context.credentials.key, with_body),
+          .body = {}};
+}
+
+std::string under(std::string_view folder, std::string_view id, std::string_view rest = {}) {
+  return fmt::format("{}/{}{}", folder, http::percent_encode(id), rest);
+}
+
+std::optional<Time> time_at(json::Value value) {
+  const auto seconds = value.integer();
+  if (!seconds || *seconds <= 0) return std::nullopt;
+  return from_unix_seconds(std::min(*seconds, openai_chat::kUnixSecondsMax));
+}
+
+// {"object":"list","data":[{"code":"…","message":"…","param":null,"line":3}]}
+void read_errors(const Options& options, json::Value errors, BatchObject& out) {
+  const auto data = errors["data"].items();
+  if (data.size() == 0) return;
+  const json::Value first(data.at(0).value_unsafe());
+  // Kind and hint as of a refused request; the words are our own, for nothing answered 400.
+  out.error = openai_chat::decode_error_object(options.chat, 400, first);
+  out.error->http_status = 0;
+  const auto line = first["line"].integer();
+  out.error->message =
+      fmt::format("{}: the batch failed, {}{}: {}", options.chat.provider, out.error->provider_code,
+                  line ? fmt::format(" in line {}", *line) : std::string(),
+                  openai_chat::presentable(first["message"].string().value_or(std::string_view())));
+  if (line && *line > 0) out.line = static_cast<std::uint64_t>(*line);
+}
+
+}  // namespace
+
+std::string recovery_tag(const BatchId& id) {
+  std::string tag = custom_id_prefix(id);
+  if (tag.ends_with('-')) tag.pop_back();
+  return tag;
+}
+
+// POST /files, multipart: purpose=batch, expires_after[anchor]=created_at,
+// expires_after[seconds]=2592000, file=@x.jsonl. Doc:
+// https://developers.openai.com/api/reference/resources/files (checked 2026-11-23)
+http::RequestPlan upload_plan(const Options& options, const BatchContext& context) {
+  // From the id, so that a repeated upload has the same bytes; 80 random bits of it appear in no
+  // document.
+  const std::string boundary = "weir-" + context.id.text();
+  std::string head;
+  const auto field = [&](std::string_view name, std::string_view value) {
+    head += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n",
+                        boundary, name, value);
+  };
+  field("purpose", "batch");
+  if (options.file_expiry) {
+    // An upload whose answer is lost leaves an orphan; it goes away by itself.
+    field("expires_after[anchor]", "created_at");
+    field("expires_after[seconds]", fmt::format("{}", kFileLifeSeconds));
+  }
+  head += fmt::format(
+      "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}.jsonl\"\r\n"
+      "Content-Type: application/jsonl\r\n\r\n",
+      boundary, recovery_tag(context.id));
+  auto out = plan(http::Method::kPost, context, options.files_path);
+  out.headers.add("content-type", fmt::format("multipart/form-data; boundary={}", boundary));
+  out.body.emplace_back(std::move(head));
+  out.body.emplace_back(http::ImageSlice{0, context.image_bytes});
+  out.body.emplace_back(fmt::format("\r\n--{}--\r\n", boundary));
+  return out;
+}
+
+// {"input_file_id":"file-1","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":{"weir_batch":"w…","weir_items":"9"}}
+// Doc: https://developers.openai.com/api/reference/resources/batches (checked 2026-11-23)
+http::RequestPlan create_plan(const Options& options, const BatchContext& context,
+                              std::string_view input_file) {
+  json::Writer body;
+  body.begin_object().field("input_file_id", input_file).field("endpoint", options.endpoint);
+  body.field("completion_window", options.completion_window);
+  if (options.metadata) {
+    body.key("metadata").begin_object().field(kTagKey, recovery_tag(context.id));
+    body.field("weir_items", fmt::format("{}", context.items)).end_object();
+  }
+  body.end_object();
+  auto out = plan(http::Method::kPost, context, options.batches_path, true);
+  out.body.emplace_back(body.take());
+  return out;
+}
+
+http::RequestPlan list_plan(const Options& options, const BatchContext& context,
+                            std::string_view after) {
+  std::string path = fmt::format("{}?limit={}", options.batches_path, kListPage);
+  if (!after.empty()) path += fmt::format("&after={}", http::percent_encode(after));
+  return plan(http::Method::kGet, context, path);
+}
+
+http::RequestPlan poll_plan(const Options& options, const BatchContext& context,
+                            std::string_view batch) {
+  return plan(http::Method::kGet, context, under(options.batches_path, batch));
+}
+
+http::RequestPlan cancel_plan(const Options& options, const BatchContext& context,
+                              std::string_view batch) {
+  return plan(http::Method::kPost, context, under(options.batches_path, batch, "/cancel"));
+}
+
+http::RequestPlan content_plan(const Options& options, const BatchContext& context,
+                               std::string_view file) {
+  return plan(http::Method::kGet, context, under(options.files_path, file, "/content"));
+}
+
+http::RequestPlan delete_plan(const Options& options, const BatchContext& context,
+                              std::string_view file) {
+  return plan(http::Method::kDelete, context, under(options.files_path, file));
+}
+
+std::optional<std::string> usable_id(json::Value value) {
+  const auto text = value.string();
+  if (!text || text->empty() || text->size() > kIdBytesMax || text->starts_with('.'))
+    return std::nullopt;
+  const bool plain = std::all_of(text->begin(), text->end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
+  });
+  if (!plain) return std::nullopt;
+  return std::string(*text);
+}
+
+std::optional<BatchObject> read_batch(const Options& options, json::Value value) {
+  const auto id = usable_id(value["id"]);
+  const auto status = value["status"].string();
+  if (!id || !status) return std::nullopt;
+  BatchObject out;
+  out.id = *id;
+  out.status = openai_chat::presentable(*status);
+  out.input_file = usable_id(value["input_file_id"]).value_or("");
+  out.output_file = usable_id(value["output_file_id"]).value_or("");
+  out.error_file = usable_id(value["error_file_id"]).value_or("");
+  out.tag = value["metadata"][kTagKey].string_or("");
+  out.created = time_at(value["created_at"]);
+  // Each end has a time of its own: completed_at, failed_at, expired_at, cancelled_at. Any other
+  // status, known or not, still runs.
+  for (const std::string_view end : {"completed", "failed", "expired", "cancelled"}) {
+    if (*status != end) continue;
+    out.terminal = true;
+    out.ended = time_at(value[fmt::format("{}_at", end)]);
+  }
+  read_errors(options, value["errors"], out);
+  return out;
+}
+
+std::optional<BatchList> read_list(const Options& options, json::Value value) {
+  if (!value["data"].is_array()) return std::nullopt;
+  BatchList out;
+  for (const auto item : value["data"].items()) {
+    auto batch = read_batch(options, json::Value(item));
+    if (batch) out.batches.push_back(*std::move(batch));
+  }
+  out.last = usable_id(value["last_id"]).value_or(out.batches.empty() ? "" : out.batches.back().id);
+  // A server that does not say has more when the page is full.
+  out.more = value["has_more"].boolean().value_or(value["data"].size() >= kListPage);
+  return out;
+}
+
+}  // namespace weir::provider::openai_batch

@@ -1,0 +1,57 @@
+#pragma once
+// The requests of the batch step machine, and the batch object that the provider answers with.
+// Internal to the dialect.
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/plan.h"
+#include "json/value.h"
+#include "provider/adapter.h"
+#include "provider/openai_batch_dialect.h"
+
+namespace weir::provider::openai_batch {
+
+/// Names the batch at the provider: custom_id_prefix() without its dash.
+[[nodiscard]] std::string recovery_tag(const BatchId& id);
+
+[[nodiscard]] http::RequestPlan upload_plan(const Options& options, const BatchContext& context);
+[[nodiscard]] http::RequestPlan create_plan(const Options& options, const BatchContext& context,
+                                            std::string_view input_file);
+[[nodiscard]] http::RequestPlan list_plan(const Options& options, const BatchContext& context,
+                                          std::string_view after);
+[[nodiscard]] http::RequestPlan poll_plan(const Options& options, const BatchContext& context,
+                                          std::string_view batch);
+[[nodiscard]] http::RequestPlan cancel_plan(const Options& options, const BatchContext& context,
+                                            std::string_view batch);
+[[nodiscard]] http::RequestPlan content_plan(const Options& options, const BatchContext& context,
+                                             std::string_view file);
+[[nodiscard]] http::RequestPlan delete_plan(const Options& options, const BatchContext& context,
+                                            std::string_view file);
+
+/// An id as we are ready to put into a path, or nothing: an answer must not choose where our key
+/// goes.
+[[nodiscard]] std::optional<std::string> usable_id(json::Value value);
+
+/// What we read of a batch object.
+struct BatchObject {
+  std::string id, status, input_file, output_file, error_file, tag;
+  std::optional<Time> created, ended;
+  bool terminal = false;
+  std::optional<Error> error;  // the first of `errors.data`
+  std::optional<std::uint64_t> line;
+};
+/// Nothing when the value is no batch object (an object with an id and a status).
+[[nodiscard]] std::optional<BatchObject> read_batch(const Options& options, json::Value value);
+
+struct BatchList {
+  std::vector<BatchObject> batches;  // newest first
+  std::string last;                  // cursor of the next page
+  bool more = false;
+};
+/// Nothing when the value is no list.
+[[nodiscard]] std::optional<BatchList> read_list(const Options& options, json::Value value);
+
+}  // namespace weir::provider::openai_batch

@@ -1,0 +1,171 @@
+// Encoding. Key order is fixed and part of the contract: the same request must give the same bytes,
+// or no prefix is ever found in a cache and no retry is the same request.
+#include "provider/openai_chat_dialect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "json/patch.h"
+#include "json/value.h"
+#include "json/write.h"
+
+namespace weir::provider::openai_chat {
+namespace {
+
+// The only lifetime the format knows (checked 2026-11-23): a written prefix lives 30 minutes after
+// its last use.
+constexpr std::string_view kCacheTtl = "30m";
+
+// A line end between tokens would cut a JSONL line in two; inside of strings JSON has none.
+std::string one_line(std::string_view json) {
+  std::string out(json);
+  std::replace(out.begin(), out.end(), '\n', ' ');
+  std::replace(out.begin(), out.end(), '\r', ' ');
+  return out;
+}
+
+bool marked(const std::vector<llm::Block>& blocks) {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const llm::Block& block) { return block.mark.has_value(); });
+}
+
+// "text", or [{"type":"text","text":"…","prompt_cache_breakpoint":{"mode":"explicit"}}, …].
+// Blocks are pieces of one text, so without marks they are joined again.
+void write_content(json::Writer& out, const std::vector<llm::Block>& blocks,
+                   llm::CachePolicy policy) {
+  if (policy != llm::CachePolicy::kMarked && !marked(blocks)) {
+    std::string text;
+    for (const auto& block : blocks) text += block.text;
+    out.string(text);
+    return;
+  }
+  out.begin_array();
+  for (const auto& block : blocks) {
+    // An empty part says nothing, and the provider refuses it.
+    if (block.text.empty() && blocks.size() > 1) continue;
+    out.begin_object().field("type", "text").field("text", block.text);
+    if (block.mark && policy != llm::CachePolicy::kSuppressed)
+      out.key("prompt_cache_breakpoint").begin_object().field("mode", "explicit").end_object();
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_messages(json::Writer& out, const llm::Request& request) {
+  out.key("messages").begin_array();
+  if (!request.system.empty()) {
+    out.begin_object().field("role", "system").key("content");
+    write_content(out, request.system, request.cache);
+    out.end_object();
+  }
+  for (const auto& message : request.messages) {
+    out.begin_object();
+    out.field("role", message.role == llm::Role::kUser ? "user" : "assistant").key("content");
+    write_content(out, message.content, request.cache);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_cache(json::Writer& out, const Options& options, const llm::Request& request) {
+  if (options.cache_key && !request.cache_key.empty())
+    out.field("prompt_cache_key", request.cache_key);
+  if (!options.breakpoints || request.cache == llm::CachePolicy::kUntouched) return;
+  // kSuppressed: explicit mode without a marker is how the provider's own (charged) writes are
+  // switched off.
+  out.key("prompt_cache_options").begin_object().field("mode", "explicit");
+  if (request.cache == llm::CachePolicy::kMarked) out.field("ttl", kCacheTtl);
+  out.end_object();
+}
+
+Result<void> check_marks(const Options& options, const llm::Request& request) {
+  const auto check = [&](const std::vector<llm::Block>& blocks) -> Result<void> {
+    for (const auto& block : blocks) {
+      if (!block.mark) continue;
+      if (!options.breakpoints)
+        return fail(ErrorKind::kUnsupported,
+                    fmt::format("{} has no cache breakpoints in its format", options.provider),
+                    "leave the marks out: it caches by itself, or not at all");
+      if (block.mark->ttl == llm::CacheTtl::k1h)
+        return fail(ErrorKind::kInvalidArgument,
+                    fmt::format("{} keeps a marked prefix 30 minutes, not 1h", options.provider),
+                    "use the default TTL");
+    }
+    return {};
+  };
+  WEIR_CHECK(check(request.system));
+  for (const auto& message : request.messages) WEIR_CHECK(check(message.content));
+  return {};
+}
+
+Result<std::string> encode_raw(const Options& options, const llm::Request& request,
+                               llm::Route route) {
+  const auto& raw = *request.raw;
+  if (raw.dialect != llm::Dialect::kOpenAIChat)
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("a ready-made body of the {} format cannot go to {}",
+                            llm::to_string(raw.dialect), options.provider),
+                "send it to a provider of that format, or give a prompt template instead");
+  json::Parser parser;
+  WEIR_TRY(const auto body, parser.parse(raw.bytes));
+  if (!body.is_object())
+    return fail(ErrorKind::kInvalidArgument, "the ready-made request body is not a JSON object");
+  WEIR_CHECK(json::check_unique_keys(body));
+  const bool streams = body["stream"].boolean().value_or(false);
+  if (route == llm::Route::kBatch && streams)
+    return fail(ErrorKind::kInvalidArgument, "a batch request cannot have \"stream\": true",
+                "remove `stream`, or use the sync route");
+  if (route == llm::Route::kSync && streams != request.stream)
+    return fail(ErrorKind::kInvalidArgument,
+                streams ? "the ready-made body streams, but its answer is awaited whole"
+                        : "the ready-made body does not stream, but its answer is awaited as one",
+                streams ? "remove `stream`" : "set \"stream\": true");
+  std::string out = raw.bytes;
+  if (body["model"].string() != std::string_view(request.model)) {
+    std::string model;
+    json::append_string(model, request.model);
+    auto edit = json::set_member(raw.bytes, {}, "model", model);
+    WEIR_ASSERT(edit.has_value());  // it was parsed as an object above
+    WEIR_TRY(out, json::apply(raw.bytes, {*std::move(edit)}));
+  }
+  return route == llm::Route::kBatch ? one_line(out) : out;
+}
+
+}  // namespace
+
+// {"model":"…","messages":[…],"max_completion_tokens":9,"temperature":0,"response_format":{…},"prompt_cache_key":"…",
+//  "prompt_cache_options":{"mode":"explicit","ttl":"30m"},"stream":true,"stream_options":{"include_usage":true}}
+Result<std::string> encode_body(const Options& options, const llm::Request& request,
+                                llm::Route route) {
+  if (request.model.empty()) return fail(ErrorKind::kInvalidArgument, "the request names no model");
+  if (request.raw) return encode_raw(options, request, route);
+  WEIR_CHECK(check_marks(options, request));
+  json::Writer out;
+  out.begin_object().field("model", request.model);
+  write_messages(out, request);
+  if (request.output_max) out.field(options.output_max_key, request.output_max->count);
+  if (request.temperature) out.key("temperature").number(*request.temperature);
+  if (request.format) {
+    out.key("response_format").begin_object().field("type", "json_schema");
+    out.key("json_schema").begin_object().field("name", request.format->name);
+    out.field("strict", true).key("schema").raw(one_line(request.format->schema_json));
+    out.end_object().end_object();
+  }
+  write_cache(out, options, request);
+  if (request.stream && route == llm::Route::kSync) {
+    out.field("stream", true);
+    // Without it a streamed answer tells no usage, and its cost could not be booked.
+    out.key("stream_options").begin_object().field("include_usage", true).end_object();
+  }
+  out.end_object();
+  return out.take();
+}
+
+http::Headers bearer_headers(std::string_view key, bool with_body) {
+  http::Headers headers{{"authorization", fmt::format("Bearer {}", key)}};
+  if (with_body) headers.add("content-type", "application/json");
+  return headers;
+}
+
+}  // namespace weir::provider::openai_chat

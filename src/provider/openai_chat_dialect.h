@@ -1,0 +1,88 @@
+#pragma once
+// The OpenAI chat-completions wire format: request bodies from llm::Request, answers, errors and
+// streams back to provider-neutral values. Several providers speak it; what differs between them is
+// Options. Pure functions over values, thread-safe, no clock. It knows nothing of paths and keys
+// (bearer_headers() apart): that is the adapter's part. Doc:
+// https://developers.openai.com/api/reference/resources/chat (checked 2026-11-23)
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "http/message.h"
+#include "json/value.h"
+#include "llm/types.h"
+#include "provider/adapter.h"
+
+namespace weir::provider::openai_chat {
+
+/// What one of the provider's error codes means to us. Tables are constants: the views are of
+/// literals.
+struct ErrorRule {
+  int status = 0;         // 0: any
+  std::string_view code;  // compared with error.code, then error.type; empty: any
+  ErrorKind kind = ErrorKind::kInvalidArgument;
+  std::string_view hint;
+};
+
+/// How one provider differs. A constant of the adapter: the views are of literals, the span of a
+/// constant table.
+struct Options {
+  std::string_view provider;                                  // its name, for errors
+  std::string_view output_max_key = "max_completion_tokens";  // older servers: "max_tokens"
+  bool breakpoints = false;           // prompt_cache_options, prompt_cache_breakpoint
+  bool cache_key = false;             // prompt_cache_key
+  std::span<const ErrorRule> errors;  // the first rule that fits decides
+};
+
+/// The request body: a minified JSON object on one line; the same request gives the same bytes. On
+/// the batch route `stream` is never in it. A raw body passes byte for byte, but for its `model`
+/// where it differs, and (batch) line ends, which become spaces.
+/// @error kInvalidArgument no model, a mark with a TTL of 1h (the format has 30m only), a raw body
+/// that is no JSON object, that repeats a key, or whose `stream` contradicts the request;
+/// kUnsupported a raw body of another dialect, marks without `breakpoints`. Doc:
+/// https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23)
+[[nodiscard]] Result<std::string> encode_body(const Options& options, const llm::Request& request,
+                                              llm::Route route);
+
+/// A chat.completion object. Usage comes in exclusive buckets; a refusal becomes the text and
+/// FinishReason::kRefusal; only the first choice is read. `body` has been parsed by the caller.
+/// @error kBadResponse no choice, no message or no usage: an answer without usage is never booked
+/// as free.
+[[nodiscard]] Result<llm::Response> decode_completion(const Options& options, json::Value body);
+
+/// The body of a sync answer with any status, as Adapter::decode_sync says.
+[[nodiscard]] Result<llm::Response> decode_answer(const Options& options,
+                                                  const http::Response& response, Time now);
+
+/// `prompt_tokens` includes both cached_tokens and cache_write_tokens; missing fields count 0, and
+/// nothing goes below 0.
+[[nodiscard]] llm::Usage decode_usage(json::Value usage);
+
+/// stop, length, tool_calls (function_call), content_filter; anything else is kOther.
+[[nodiscard]] llm::FinishReason finish_reason(std::string_view word);
+
+/// Year 9999: a later creation time is nonsense, and would overflow a Time.
+inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
+
+/// The error of an answer that is not 2xx: kind and hint by the table, else by the status.
+[[nodiscard]] Error decode_error(const Options& options, const http::Response& response, Time now);
+
+/// The same of an error object {"message","type","param","code"} (or of none) that came with
+/// `status`; 0: with no status of its own.
+[[nodiscard]] Error decode_error_object(const Options& options, int status, json::Value object);
+
+/// Server-sent chat.completion.chunk events up to `[DONE]`. An error event after the answer began
+/// is kDeadlineExceeded: whether the part that came is billed is unknown.
+[[nodiscard]] std::unique_ptr<StreamDecoder> stream_decoder(const Options& options);
+
+/// `authorization: Bearer KEY`, and `content-type: application/json` when there is a body.
+[[nodiscard]] http::Headers bearer_headers(std::string_view key, bool with_body);
+
+/// What a provider wrote, made safe to show: one line, at most 300 bytes, no control characters,
+/// nothing that looks like a key.
+[[nodiscard]] std::string presentable(std::string_view text);
+
+}  // namespace weir::provider::openai_chat

@@ -1,0 +1,117 @@
+#include "runtime/posix_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace weir::runtime {
+namespace {
+
+std::unexpected<Error> failure(std::string_view doing, const std::string& path) {
+  const int code = errno;
+  std::string hint;
+  if (code == ENOSPC || code == EDQUOT) hint = "free some space, then run the same command: it goes on where it stopped";
+  if (code == EACCES || code == EPERM || code == EROFS) hint = "check who may write there";
+  return fail(code == ENOENT ? ErrorKind::kNotFound : ErrorKind::kUnavailable,
+              fmt::format("cannot {} {}: {}", doing, path, std::strerror(code)), hint);
+}
+
+class PosixFile final : public engine::File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+    std::size_t got = 0;
+    while (got < out.size()) {
+      const auto n = ::pread(fd_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
+      if (n == 0) break;
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return failure("read", path_);
+      got += static_cast<std::size_t>(n);
+    }
+    return got;
+  }
+
+  Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const auto n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return failure("write", path_);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      offset += static_cast<std::uint64_t>(n);
+    }
+    return {};
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0) return failure("look at", path_);
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return failure("cut", path_);
+    return {};
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(fd_) != 0) return failure("sync", path_);
+    return {};
+  }
+
+ private:
+  int fd_;
+  std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<engine::File>> PosixFiles::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return failure("open", path);
+  return std::make_unique<PosixFile>(fd, path);
+}
+
+Result<void> PosixFiles::remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failure("remove", path);
+  return {};
+}
+
+Result<void> make_private_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  struct stat info {};
+  if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  return failure("create the folder", path);
+}
+
+Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failure("read", path);
+  PosixFile file(fd, path);
+  std::string bytes(bytes_max + 1, '\0');
+  WEIR_TRY(const auto got, file.read(0, bytes));
+  if (got > bytes_max)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} is larger than {} bytes", path, bytes_max));
+  bytes.resize(got);
+  return bytes;
+}
+
+Result<void> write_whole_file(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return failure("write", temporary);
+  PosixFile file(fd, temporary);
+  WEIR_CHECK(file.write(0, bytes));
+  WEIR_CHECK(file.sync());
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failure("replace", path);
+  return {};
+}
+
+}  // namespace weir::runtime

@@ -1,0 +1,23 @@
+#pragma once
+// The engine's FileSystem on POSIX: pread, pwrite, fdatasync. New files are 0600; errors name the path and the reason.
+#include <memory>
+#include <string>
+
+#include "engine/file.h"
+
+namespace weir::runtime {
+
+class PosixFiles final : public engine::FileSystem {
+ public:
+  Result<std::unique_ptr<engine::File>> open(const std::string& path) override;
+  Result<void> remove(const std::string& path) override;
+};
+
+/// Creates the folder (0700) when it is not there. @error kUnavailable it cannot be created or is no folder.
+Result<void> make_private_folder(const std::string& path);
+/// The whole of a small file. @error kNotFound; kInvalidArgument it is larger than `bytes_max`; kUnavailable.
+Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max);
+/// Replaces the file at once (temporary file, sync, rename). @error kUnavailable.
+Result<void> write_whole_file(const std::string& path, std::string_view bytes);
+
+}  // namespace weir::runtime

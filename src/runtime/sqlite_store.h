@@ -1,0 +1,31 @@
+#pragma once
+// The embedded Store: SQLite in WAL mode with full sync, one writer, one transaction a commit. Segments stand beside it.
+#include <memory>
+#include <string>
+
+#include "engine/store.h"
+
+namespace weir::runtime {
+
+class SqliteStore final : public engine::Store {
+ public:
+  /// Opens or creates `path`. @error kUnavailable it cannot be opened; kInternal it is no store of ours, is damaged, or was
+  /// written by a newer Weir.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  /// For readers beside a running owner: nothing is created or changed. @error kNotFound there is none; as open().
+  static Result<std::unique_ptr<SqliteStore>> open_read_only(const std::string& path);
+  ~SqliteStore() override;
+
+  Result<std::vector<engine::LoadedAggregate>> load() override;
+  Result<std::vector<engine::ItemRow>> load_items() override;
+  Result<void> visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) override;
+  Result<void> commit(const engine::Commit& commit) override;
+
+ private:
+  struct Impl;
+  explicit SqliteStore(std::unique_ptr<Impl> impl);
+  static Result<std::unique_ptr<SqliteStore>> open_with(const std::string& path, bool read_only);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir::runtime

@@ -1,0 +1,53 @@
+#pragma once
+// The prompt of a chat request as one sequence of tokens, and where in it a cache may be read and
+// written. Order: tools, answer schema, messages. What changes the model's state without being text
+// (reasoning effort, service tier, cache key ...) is part of the root, so that it never shares a
+// prefix with another value. Doc: https://developers.openai.com/api/docs/guides/prompt-caching
+// (checked 2026-11-23, reference snapshot).
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sim/providers/openAI/chat_request.h"
+
+namespace weir::sim::openAI {
+
+/// A place in the prompt: everything before it has this key and so many tokens.
+struct Place {
+  std::uint64_t key = 0;
+  std::int64_t tokens = 0;
+};
+
+struct ChatPrompt {
+  std::int64_t tokens = 0;
+  std::vector<Place> steps;              // every 128 tokens, from 1,024 on
+  std::vector<Place> parts;              // the end of every content part
+  std::vector<std::size_t> breakpoints;  // indices into parts that the caller marked
+  std::vector<std::string_view> texts;   // all texts but the last user text, in order
+  std::string_view document;             // the last text of the last user message
+};
+
+class PromptReader {
+ public:
+  /// Views of the result borrow from the request's parser.
+  ChatPrompt read(const ChatRequest& request, std::string_view account, bool batch);
+
+ private:
+  struct State {
+    std::uint64_t hash = 0;
+    std::int64_t tokens = 0;
+    std::int64_t next_step = 128;
+  };
+  struct Walked {
+    State end;
+    std::vector<Place> steps;
+  };
+  void walk(State& state, std::string_view text, std::vector<Place>& steps);
+  void walk_remembered(State& state, std::string_view text, std::vector<Place>& steps);
+  void read_message(json::Value message, State& state, ChatPrompt& prompt);
+  std::unordered_map<std::uint64_t, Walked> known_;
+};
+
+}  // namespace weir::sim::openAI

@@ -1,0 +1,213 @@
+#include "sim/providers/openAI/chat_request.h"
+
+namespace weir::sim::openAI {
+namespace {
+
+constexpr std::int64_t kOutputDefaultMax =
+    16'384;  // where neither the request nor the price row says
+constexpr std::size_t kCacheKeyMax = 64;
+constexpr std::int64_t kChoicesMax = 8;
+
+Checked<void> check_content(json::Value message, const std::string& where, const ModelRow& row) {
+  const json::Value content = message["content"];
+  if (content.is_string()) return {};
+  if (content.is_null()) {
+    if (message["role"].string() == "assistant") return {};
+    return refuse("Invalid value for 'content': expected a string, got null.", where + ".content");
+  }
+  if (!content.is_array() || content.size() == 0)
+    return refuse(
+        "Invalid type for '" + where + ".content': expected a string or a non-empty array.",
+        where + ".content", "invalid_type");
+  std::size_t index = 0;
+  for (const auto item : content.items()) {
+    const json::Value part(item);
+    const std::string place = where + ".content[" + std::to_string(index++) + "]";
+    const auto type = part["type"].string();
+    if (!type)
+      return refuse("Missing required parameter: '" + place + ".type'.", place + ".type",
+                    "missing_required_parameter");
+    if ((*type == "text" || *type == "refusal") && !part[*type].is_string())
+      return refuse("Missing required parameter: '" + place + "." + std::string(*type) + "'.",
+                    place, "missing_required_parameter");
+    if (*type != "text" && *type != "refusal" && *type != "image_url" && *type != "input_audio" &&
+        *type != "file")
+      return refuse("Invalid value: '" + std::string(*type) + "'.", place + ".type",
+                    "invalid_value");
+    const json::Value mark = part["prompt_cache_breakpoint"];
+    if (mark.is_null()) continue;
+    if (!has_breakpoints(row))
+      return refuse(
+          "Unsupported parameter: 'prompt_cache_breakpoint' is not supported with this model.",
+          place + ".prompt_cache_breakpoint", "unsupported_parameter");
+    if (mark["mode"].string() != "explicit")
+      return refuse("Invalid value: 'prompt_cache_breakpoint.mode' must be 'explicit'.", place,
+                    "invalid_value");
+  }
+  return {};
+}
+
+Checked<void> check_messages(json::Value body, const ModelRow& row) {
+  const json::Value messages = body["messages"];
+  if (messages.is_null())
+    return refuse("Missing required parameter: 'messages'.", "messages",
+                  "missing_required_parameter");
+  if (!messages.is_array())
+    return refuse("Invalid type for 'messages': expected an array of objects.", "messages",
+                  "invalid_type");
+  if (messages.size() == 0)
+    return refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.",
+                  "messages", "empty_array");
+  std::size_t index = 0;
+  for (const auto item : messages.items()) {
+    const json::Value message(item);
+    const std::string where = "messages[" + std::to_string(index++) + "]";
+    const auto role = message["role"].string();
+    if (!role)
+      return refuse("Missing required parameter: '" + where + ".role'.", where + ".role",
+                    "missing_required_parameter");
+    if (*role != "system" && *role != "developer" && *role != "user" && *role != "assistant" &&
+        *role != "tool" && *role != "function")
+      return refuse("Invalid value: '" + std::string(*role) +
+                        "'. Supported values are: 'system', 'assistant', 'user', "
+                        "'function', 'tool', and 'developer'.",
+                    where + ".role", "invalid_value");
+    if (auto done = check_content(message, where, row); !done)
+      return std::unexpected(std::move(done).error());
+  }
+  return {};
+}
+
+// max_completion_tokens, or the older max_tokens, which the o-series refuses.
+Checked<std::int64_t> output_limit(json::Value body, const ModelRow& row) {
+  const json::Value wanted = body["max_completion_tokens"], older = body["max_tokens"];
+  if (!wanted.is_null() && !older.is_null())
+    return refuse(
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        "max_tokens", "invalid_parameter_combination");
+  if (!older.is_null() && row.model.starts_with('o'))
+    return refuse(
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' "
+        "instead.",
+        "max_tokens", "unsupported_parameter");
+  const std::int64_t most = row.output_tokens_max > 0 ? row.output_tokens_max : kOutputDefaultMax;
+  const std::string name = wanted.is_null() ? "max_tokens" : "max_completion_tokens";
+  const json::Value given = wanted.is_null() ? older : wanted;
+  if (given.is_null()) return most;
+  const auto limit = given.integer();
+  if (!limit)
+    return refuse("Invalid type for '" + name + "': expected an integer.", name, "invalid_type");
+  if (*limit < 1)
+    return refuse("Invalid '" + name + "': integer below minimum value.", name,
+                  "integer_below_min_value");
+  if (*limit > most)
+    return refuse(name + " is too large: " + std::to_string(*limit) +
+                      ". This model supports at most " + std::to_string(most) +
+                      " completion tokens.",
+                  name, "invalid_value");
+  return *limit;
+}
+
+Checked<void> read_cache_options(ChatRequest& request) {
+  const json::Value options = request.body["prompt_cache_options"];
+  if (const auto key = request.body["prompt_cache_key"].string(); key && key->size() > kCacheKeyMax)
+    return refuse("Invalid 'prompt_cache_key': string too long.", "prompt_cache_key",
+                  "string_above_max_length");
+  const auto retention = request.body["prompt_cache_retention"].string();
+  if (retention && *retention != "in_memory" && *retention != "24h")
+    return refuse("Invalid value for 'prompt_cache_retention'.", "prompt_cache_retention",
+                  "invalid_value");
+  if (options.is_null()) return {};
+  if (!has_breakpoints(*request.row))
+    return refuse("Unsupported parameter: 'prompt_cache_options' is not supported with this model.",
+                  "prompt_cache_options", "unsupported_parameter");
+  const auto mode = options["mode"].string().value_or("implicit");
+  if (mode != "implicit" && mode != "explicit")
+    return refuse("Invalid value for 'prompt_cache_options.mode'.", "prompt_cache_options.mode",
+                  "invalid_value");
+  if (const auto ttl = options["ttl"].string(); ttl && *ttl != "30m")
+    return refuse("Invalid value for 'prompt_cache_options.ttl': only '30m'.",
+                  "prompt_cache_options.ttl", "invalid_value");
+  request.explicit_breakpoints = mode == "explicit";
+  return {};
+}
+
+// The function that must be called, with the schema of its arguments.
+void read_tool(ChatRequest& request) {
+  const json::Value choice = request.body["tool_choice"];
+  const bool required = choice.string() == "required";
+  const auto named = choice["function"]["name"].string();
+  if (!required && !named) return;
+  for (const auto item : request.body["tools"].items()) {
+    const json::Value function = json::Value(item)["function"];
+    if (named && function["name"].string() != named) continue;
+    request.tool = function["name"].string_or("");
+    request.schema = function["parameters"];
+    return;
+  }
+}
+
+Checked<void> read_format(ChatRequest& request) {
+  const json::Value format = request.body["response_format"];
+  if (format.is_null() || !request.tool.empty()) return {};
+  const auto type = format["type"].string().value_or("");
+  if (type == "json_schema") {
+    const json::Value schema = format["json_schema"];
+    if (!schema["name"].is_string())
+      return refuse("Missing required parameter: 'response_format.json_schema.name'.",
+                    "response_format.json_schema.name", "missing_required_parameter");
+    if (!schema["schema"].is_object())
+      return refuse("Missing required parameter: 'response_format.json_schema.schema'.",
+                    "response_format.json_schema.schema", "missing_required_parameter");
+    request.schema = schema["schema"];
+  } else if (type != "text" && type != "json_object") {
+    return refuse("Invalid value for 'response_format.type'.", "response_format.type",
+                  "invalid_value");
+  }
+  return {};
+}
+
+}  // namespace
+
+Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model) {
+  const ModelRow* row = prices.find(model);
+  if (row != nullptr) return row;
+  return refuse(
+      "The model `" + std::string(model) + "` does not exist or you do not have access to it.", "",
+      "model_not_found", 404);
+}
+
+Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body) {
+  if (!body.is_object())
+    return refuse("We could not parse the JSON body of your request: expected an object.");
+  ChatRequest request{.body = body};
+  const auto model = body["model"].string();
+  if (!model || model->empty())
+    return refuse("you must provide a model parameter", "model", "missing_required_parameter");
+  auto row = find_model(prices, *model);
+  if (!row) return std::unexpected(std::move(row).error());
+  request.row = *row;
+  request.model = *model;
+  if (auto done = check_messages(body, *request.row); !done)
+    return std::unexpected(std::move(done).error());
+  auto limit = output_limit(body, *request.row);
+  if (!limit) return std::unexpected(std::move(limit).error());
+  request.output_max = *limit;
+  request.choices = body["n"].integer_or(1);
+  if (request.choices < 1 || request.choices > kChoicesMax)
+    return refuse("Invalid 'n': expected 1 to 8.", "n", "invalid_value");
+  request.stream = body["stream"].boolean().value_or(false);
+  request.include_usage = body["stream_options"]["include_usage"].boolean().value_or(false);
+  if (!body["stream_options"].is_null() && !request.stream)
+    return refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+                  "stream_options");
+  request.flex = body["service_tier"].string() == "flex";
+  if (auto done = read_cache_options(request); !done)
+    return std::unexpected(std::move(done).error());
+  read_tool(request);
+  if (auto done = read_format(request); !done) return std::unexpected(std::move(done).error());
+  return request;
+}
+
+}  // namespace weir::sim::openAI

@@ -1,0 +1,33 @@
+#pragma once
+// A chat completions body, checked as far as the provider checks it.
+// Doc: https://developers.openai.com/api/docs/api-reference/chat (checked 2026-11-23, reference
+// snapshot).
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json/value.h"
+#include "sim/providers/openAI/wire.h"
+
+namespace weir::sim::openAI {
+
+struct ChatRequest {
+  json::Value body;  // borrowed from the parser
+  const ModelRow* row = nullptr;
+  std::string model;
+  std::int64_t output_max = 0;
+  std::int64_t choices = 1;
+  bool stream = false;
+  bool include_usage = false;
+  bool flex = false;                  // the batch price, at once
+  bool explicit_breakpoints = false;  // prompt_cache_options.mode
+  std::string tool;                   // function that must be called; empty: none
+  std::optional<json::Value> schema;  // of the answer, or of the tool's arguments
+};
+
+Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body);
+/// The model row, or 404 model_not_found.
+Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model);
+
+}  // namespace weir::sim::openAI

@@ -1,0 +1,46 @@
+#pragma once
+// Shapes that all of the simulated openAI shares: errors, ids, model rules.
+// Doc: https://developers.openai.com/api/docs (checked 2026-11-23, reference snapshot).
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "sim/prices.h"
+#include "sim/reply.h"
+
+namespace weir::sim::openAI {
+
+/// {"error":{"message","type","param","code"}}
+struct ApiError {
+  int status = 400;
+  std::string message;
+  std::string type = "invalid_request_error";
+  std::string param;  // empty: null
+  std::string code;   // empty: null
+};
+
+template <class T>
+using Checked = std::expected<T, ApiError>;
+
+inline std::unexpected<ApiError> refuse(std::string message, std::string param = {},
+                                        std::string code = {}, int status = 400) {
+  return std::unexpected(ApiError{.status = status,
+                                  .message = std::move(message),
+                                  .param = std::move(param),
+                                  .code = std::move(code)});
+}
+
+std::string error_body(const ApiError& error);
+Reply error_reply(const ApiError& error);
+/// The usual error of a status ("" for the message: the usual text).
+ApiError usual_error(int status, std::string_view message);
+
+/// prefix + 24 letters and digits drawn from the seed.
+std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number,
+                    std::uint64_t part = 0);
+
+/// gpt-5.6 and later bill cache writes and know explicit breakpoints; older models cache in steps
+/// of 128 tokens.
+inline bool has_breakpoints(const ModelRow& row) { return row.sync.cache_write.has_value(); }
+
+}  // namespace weir::sim::openAI

@@ -1,4 +1,5 @@
-// URLs, any bytes: what is accepted is safe to put into a request line and a Host header, and is read back the same.
+// URLs, any bytes: what is accepted is safe to put into a request line and a Host header, and is
+// read back the same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -29,7 +29,9 @@ std::vector<Seen> split(std::string_view input, std::string_view sizes) {
     return true;
   };
   for (std::size_t at = 0, turn = 0; at < input.size(); ++turn) {
-    const std::size_t size = sizes.empty() ? input.size() : static_cast<unsigned char>(sizes[turn % sizes.size()]) % 80 + 1u;
+    const std::size_t size = sizes.empty()
+                                 ? input.size()
+                                 : static_cast<unsigned char>(sizes[turn % sizes.size()]) % 80 + 1u;
     const auto chunk = input.substr(at, size);
     splitter.feed(chunk, keep);
     at += chunk.size();

@@ -1,5 +1,5 @@
-// Patching documents that the parser accepts: what is located parses, a patched document parses again and has the new
-// value, and every other byte is as it was.
+// Patching documents that the parser accepts: what is located parses, a patched document parses
+// again and has the new value, and every other byte is as it was.
 #include <array>
 #include <cstddef>
 #include <cstdint>

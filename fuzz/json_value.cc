@@ -1,4 +1,5 @@
-// The JSON reader, any bytes: never a crash, and what is accepted reads back the same after being written.
+// The JSON reader, any bytes: never a crash, and what is accepted reads back the same after being
+// written.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

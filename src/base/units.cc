@@ -39,7 +39,8 @@ Result<std::int64_t> scaled(std::string_view text, int scale, bool exact) {
     value *= 10;
     if (value > kMax) return bad("too large");
   }
-  return static_cast<std::int64_t>(value) + (round_up ? 1 : 0);
+  if (round_up && ++value > kMax) return bad("too large");
+  return static_cast<std::int64_t>(value);
 }
 
 std::string digits_of(unsigned __int128 value) {

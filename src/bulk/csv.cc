@@ -157,7 +157,12 @@ bool CsvParser::finish(CsvRow& row) {
   if (state_ == State::kRowStart) return false;
   if (state_ == State::kQuoted)
     row.error = fmt::format("the quote that opens on line {} is never closed", quote_line_);
-  const std::uint64_t end = offset_ - (carriage_return_ ? 1 : 0);
+  // Without its '\n' it is text, as anywhere; after a closing quote it can only be half of a line
+  // end.
+  std::uint64_t end = offset_;
+  if (carriage_return_ && state_ == State::kQuoteInQuoted) --end;
+  else if (carriage_return_) plain_byte('\r', row);
+  carriage_return_ = false;
   return end_row(row, end);
 }
 

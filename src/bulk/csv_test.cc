@@ -57,10 +57,13 @@ TEST(Csv, EmptyCellsAndBlankLines) {
 
 TEST(Csv, ALoneCarriageReturnIsText) {
   const auto out = rows("a\rb,c\r\r\nd\r");
+  EXPECT_EQ(rows("\"d\"\r")[0].cells, Cells{"d"});
   ASSERT_EQ(out.size(), 2U);
   EXPECT_EQ(out[0].cells, (Cells{"a\rb", "c\r"}));
-  EXPECT_EQ(out[1].cells, Cells{"d"});
-  EXPECT_EQ(out[1].length, 1U);
+  EXPECT_EQ(out[1].cells, Cells{"d\r"});
+  EXPECT_EQ(out[1].length, 2U);
+  // Found by fuzzing: a row must read back the same from its own bytes alone.
+  EXPECT_EQ(rows("c\r\r\r\n")[0].cells, rows("c\r\r")[0].cells);
 }
 
 TEST(Csv, BrokenRowsDoNotStopTheNext) {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fstream>
 
 #include "bulk/run.h"
@@ -64,6 +64,12 @@ class BillSink final : public runtime::ResponseSink {
   json::Parser parser_;
 };
 
+boost::asio::awaitable<void> send_once(runtime::HttpClient* client, runtime::ClientRequest request,
+                                       runtime::ResponseSink* sink, Result<void>* outcome) {
+  *outcome = co_await client->send(std::move(request), sink);
+  client->stop();  // no idle connection keeps the loop alive
+}
+
 Result<MoneySum> fetch_bill(const FinishContext& context) {
   std::string_view url = context.options.clock;
   if (url.starts_with("sim:")) url.remove_prefix(4);
@@ -75,11 +81,8 @@ Result<MoneySum> fetch_bill(const FinishContext& context) {
   request.plan.target = http::join_path(http::path_of(base.target), "/_sim/bill?format=jsonl");
   request.plan.headers.add("authorization", "Bearer " + context.key);
   request.response_bytes_max = std::uint64_t{1} << 40;
-  auto sent = boost::asio::co_spawn(io, client.send(std::move(request), &sink), boost::asio::use_future);
-  io.run();
-  auto outcome = sent.get();
-  client.stop();
-  io.restart();
+  Result<void> outcome;
+  boost::asio::co_spawn(io, send_once(&client, std::move(request), &sink, &outcome), boost::asio::detached);
   io.run();
   if (!outcome) return std::unexpected(std::move(outcome).error());
   if (sink.status != 200) return fail(ErrorKind::kBadResponse, fmt::format("the bill was answered with {}", sink.status));

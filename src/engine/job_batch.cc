@@ -195,6 +195,7 @@ Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now
 
 Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
   run.state.adapter_state = std::move(step.state);
+  if (step.view.provider_batch_id != run.state.view.provider_batch_id) run.state.confirmed = false;
   run.state.view = std::move(step.view);
   run.dirty = must_commit_ = true;
   if (!step.reason.empty()) reason(fmt::format("batch {}: {}", run.state.number, step.reason));
@@ -322,6 +323,11 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
   if (row.outcome != provider::Row::Outcome::kErrored) return true;  // it never ran: settled at the end
   if (retry_due_.contains(*item)) return false;
   ++run.state.rows;
+  // A row that says it succeeded and cannot be read was billed all the same.
+  if (row.response.usage != llm::Usage{})
+    book(billed_entry({.batch = run.state.number, .sequence = sequence, .item = *item,
+                       .priced_at = run.state.view.created_at.value_or(run.state.planned_at),
+                       .usage = row.response.usage}, llm::Route::kBatch));
   auto& deviation = deviate(*item, ItemRow::State::kRetrySync,
                             fmt::format("batch {}: {}", run.state.number, row.error.message));
   ++deviation.attempts;

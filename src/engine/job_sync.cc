@@ -11,6 +11,14 @@ namespace weir::engine {
 namespace {
 // From this many single items on, a shared prefix is marked for them as well.
 constexpr std::uint64_t kFallbackMarkMin = 3;
+
+// Refused for the account's sake, not the item's: every other request would be refused as well. A 402 is unpaid; a 429 that is
+// not worth a retry is an exhausted quota or spend limit.
+bool concerns_account(const Error& error) {
+  if (error.kind == ErrorKind::kUnauthenticated || error.http_status == 402) return true;
+  return error.http_status == 429 && !retryable(error.kind);
+}
+
 }  // namespace
 
 // The request with the job's cache plan applied. `marked` tells whether a mark of ours is in it.
@@ -175,7 +183,7 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
           .outcome = cost::LedgerEntry::Outcome::kUnknown, .priced_at = now, .cost = flight.ceiling});
   const bool limited = error.kind == ErrorKind::kRateLimited;
   if (limited) adapt_concurrency(true, error, now);
-  if (error.kind == ErrorKind::kUnauthenticated) stopped_ = error;
+  if (concerns_account(error)) stopped_ = error;
   auto& row = deviate(flight.item, ItemRow::State::kRetrySync, error.message);
   const bool never_sent = error.kind == ErrorKind::kUnavailable && error.http_status == 0;
   if (limited || never_sent) {

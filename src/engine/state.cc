@@ -47,6 +47,7 @@ void write_plan(json::Writer& w, const plan::JobPlan& plan) {
   w.field("route", llm::to_string(plan.route)).field("reason", plan.reason);
   w.field("policy", static_cast<std::int64_t>(plan.cache.policy));
   w.field("ttl", static_cast<std::int64_t>(plan.cache.ttl));
+  w.field("batch_admissible", plan.batch_admissible);
   w.field("prime", plan.cache.prime).field("cache_reason", plan.cache.reason);
   w.key("hit_rate_expected").number(plan.cache.hit_rate_expected);
   w.key("hit_rate_break_even").number(plan.cache.hit_rate_break_even);
@@ -60,6 +61,7 @@ plan::JobPlan read_plan(json::Value v) {
   plan.reason = v["reason"].string_or("");
   plan.cache.policy = static_cast<llm::CachePolicy>(v["policy"].integer_or(0));
   plan.cache.ttl = static_cast<llm::CacheTtl>(v["ttl"].integer_or(0));
+  plan.batch_admissible = v["batch_admissible"].boolean().value_or(false);
   plan.cache.prime = v["prime"].boolean().value_or(false);
   plan.cache.reason = v["cache_reason"].string_or("");
   plan.cache.hit_rate_expected = v["hit_rate_expected"].number().value_or(0);

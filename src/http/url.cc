@@ -17,8 +17,11 @@ std::string Origin::text() const { return (tls ? "https://" : "http://") + autho
 
 Result<Url> parse_url(std::string_view text) {
   const auto bad = [&](std::string_view why) {
+    // What may be a key never reaches an error: of a URL with a user, only what stands behind it is shown.
+    const auto at = text.rfind('@');
+    const auto shown = at == std::string_view::npos ? text : text.substr(at);
     return fail(ErrorKind::kInvalidArgument,
-                fmt::format("'{}' is not a usable URL: {}", text.substr(0, 200), why),
+                fmt::format("'{}' is not a usable URL: {}", shown.substr(0, 200), why),
                 "write it like https://api.example.com/v1");
   };
   const auto parsed = boost::urls::parse_uri(text);
@@ -33,6 +36,12 @@ Result<Url> parse_url(std::string_view text) {
   out.origin.tls = tls;
   for (const char c : url.host_address())
     out.origin.host.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  // The host is decoded here: an escaped line end or slash must not reach a Host header.
+  const bool ipv6 = url.host_type() == boost::urls::host_type::ipv6;
+  for (const char c : out.origin.host) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    if (!plain && !(ipv6 && c == ':')) return bad("its host has characters that no host name has");
+  }
   if (url.has_port() && !url.port().empty()) {
     if (url.port_number() == 0) return bad("its port is not a number from 1 to 65535");
     out.origin.port = url.port_number();

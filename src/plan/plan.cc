@@ -155,6 +155,7 @@ Result<JobPlan> plan_job(const PlanInput& input) {
     return fail(ErrorKind::kUnsupported, obstacle, "use --route auto or sync");
   JobPlan batch;
   batch.route = Route::kBatch;
+  batch.batch_admissible = sync.batch_admissible = true;
   batch.cache = plan_cache(input, Route::kBatch);
   batch.expected = expected_cost(input, Route::kBatch, batch.cache);
   batch.expected_baseline = sync.expected_baseline;

@@ -31,6 +31,7 @@ struct CachePlan {
 struct JobPlan {
   llm::Route route = llm::Route::kSync;
   CachePlan cache;
+  bool batch_admissible = false;  // whether the lower bound may count on batch prices
   Money expected;               // of the whole job, by estimated tokens
   Money expected_baseline;
   std::string reason;           // of the route

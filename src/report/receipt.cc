@@ -30,6 +30,9 @@ Shape shape_of(const ReceiptInput& input) {
   const auto whole = prefix + static_cast<__int128>(input.job.shape.variable_bytes_mean);
   if (shape.answers > 0 && whole > 0)
     shape.prefix = static_cast<std::int64_t>(static_cast<__int128>(shape.prompt) * prefix / whole / shape.answers);
+  // What was really cached is shared for certain, and may be more: schemas and scaffolding count as well.
+  if (shape.answers > 0)
+    shape.prefix = std::max(shape.prefix, (usage.cache_read.count + usage.written().count) / shape.answers);
   shape.cacheable = shape.prefix >= input.model.cache_prefix_min.value_or(Tokens{1024}).count &&
                     input.model.cache != CacheMode::kNone;
   return shape;
@@ -144,8 +147,7 @@ Receipt make_receipt(const ReceiptInput& input) {
   r.saved_by_cache = totals.uncached - totals.answers_spent;
   r.automatic_baseline = automatic_baseline(input, shape, row.sync);
   r.lower_bound = bound_on(input, shape, Route::kSync);
-  const bool batch_admissible = input.provider.batch && input.model.batch && job.plan.route == Route::kBatch;
-  if (batch_admissible) r.lower_bound = std::min(r.lower_bound, bound_on(input, shape, Route::kBatch));
+  if (job.plan.batch_admissible) r.lower_bound = std::min(r.lower_bound, bound_on(input, shape, Route::kBatch));
   add_losses(input, shape, r);
   r.hit_rate_break_even = job.plan.cache.hit_rate_break_even;
   r.provider_bill = input.provider_bill;

@@ -45,17 +45,21 @@ std::string row_json(const BillRow& row) {
 
 }  // namespace
 
-void Bill::write(bool jsonl, const std::function<void(std::string&&)>& emit) const {
+void Bill::write(bool jsonl, std::string_view account,
+                 const std::function<void(std::string&&)>& emit) const {
   std::string piece = jsonl ? "" : "{\"rows\":[";
   bool first = true;
+  __int128 total = 0;
   for (const auto& row : rows_) {
+    if (!account.empty() && row.account != account) continue;
+    total += row.pico_usd;
     if (!jsonl && !first) piece += ',';
     first = false;
     piece += row_json(row);
     if (jsonl) piece += '\n';
     if (piece.size() >= kPieceBytes) emit(std::exchange(piece, {}));
   }
-  if (!jsonl) piece += "],\"total_pico_usd\":" + decimal(total_) + "}";
+  if (!jsonl) piece += "],\"total_pico_usd\":" + decimal(total) + "}";
   if (!piece.empty()) emit(std::move(piece));
 }
 

@@ -41,8 +41,9 @@ class Bill {
   [[nodiscard]] const std::vector<BillRow>& rows() const { return rows_; }
   [[nodiscard]] __int128 total_pico_usd() const { return total_; }
   /// {"rows":[...],"total_pico_usd":N}, or one row a line and no total (jsonl), in pieces of
-  /// bounded size.
-  void write(bool jsonl, const std::function<void(std::string&&)>& emit) const;
+  /// bounded size; of one account, or of all when it is empty.
+  void write(bool jsonl, std::string_view account,
+             const std::function<void(std::string&&)>& emit) const;
 
  private:
   std::vector<BillRow> rows_;

@@ -140,7 +140,7 @@ bool has_definitions(std::string_view markdown) {
 }
 
 Document read_document(std::string_view text) {
-  constexpr float kNameWeight = 3, kOpeningWeight = 2;
+  constexpr float kNameWeight = 2.5F, kOpeningWeight = 1.5F;
   constexpr std::size_t kProseBytesMin = 40;
   Document document;
   std::unordered_map<std::uint64_t, float> weights;
@@ -197,7 +197,7 @@ Scorer::Scorer(const std::vector<std::string>& values, const std::vector<std::st
     for (const auto& entry : words[i]) ++holders[entry.first];
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float length = std::pow(static_cast<float>(words[i].size()) + 8.0F, 0.35F);
+    const float length = std::pow(static_cast<float>(words[i].size()) + 8.0F, 0.6F);
     for (const auto& [word, weight] : words[i]) {
       const float idf =
           std::log(1.0F + static_cast<float>(values.size()) / static_cast<float>(holders[word]));
@@ -219,6 +219,8 @@ std::vector<Scored> Scorer::rank(const Document& document) const {
       ranked[posting.value].score += weight * posting.weight;
   }
   // The longest pattern that fits says most: what it spells out counts, and short ones hardly do.
+  // It weighs more than words, because names follow conventions and prose does not.
+  constexpr float kPatternWeight = 4;
   const std::string name = lowered(document.name);
   std::vector<float> best(values_, 0);
   for (const auto& pattern : patterns_) {
@@ -229,7 +231,7 @@ std::vector<Scored> Scorer::rank(const Document& document) const {
     const float affix = pattern.glob.ends_with('*') && !pattern.glob.starts_with('*') ? 1.0F : 1.5F;
     best[pattern.value] = std::max(best[pattern.value], 1.5F + affix * literal);
   }
-  for (std::size_t i = 0; i < values_; ++i) ranked[i].score += 1.6F * best[i];
+  for (std::size_t i = 0; i < values_; ++i) ranked[i].score += kPatternWeight * best[i];
   std::sort(ranked.begin(), ranked.end(), [](const Scored& a, const Scored& b) {
     return a.score != b.score ? a.score > b.score : a.index < b.index;
   });

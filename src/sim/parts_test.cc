@@ -167,6 +167,26 @@ TEST(Multipart, PartsAreRangesOfTheBody) {
   EXPECT_FALSE(parse_form("multipart/form-data; boundary=XX", "--XX\r\n"));
 }
 
+TEST(Multipart, SurvivesDamage) {
+  const std::string whole =
+      "--XX\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
+      "--XX\r\nContent-Disposition: form-data; name=\"file\"; "
+      "filename=\"a\"\r\n\r\nbytes\r\n--XX--\r\n";
+  SeededRandom random(3);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string body = whole;
+    for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
+      const auto at = static_cast<std::size_t>(random.below(body.size()));
+      if (random.below(2) == 0) body.erase(at, 1 + static_cast<std::size_t>(random.below(4)));
+      else body.insert(at, 1, "\r\n-X\":;="[random.below(8)]);
+      if (body.empty()) break;
+    }
+    const auto parts = parse_form("multipart/form-data; boundary=XX", body);
+    if (!parts) continue;
+    for (const auto& part : *parts) EXPECT_LE(part.offset + part.length, body.size());
+  }
+}
+
 BatchClock clock_of(std::size_t rows, std::vector<FaultRule> faults = {}) {
   return BatchClock({.seed = 1,
                      .batch = 1,
@@ -280,7 +300,7 @@ TEST(Bill, WritesBothForms) {
   bill.mark_delivered(1);
   const auto text = [&](bool jsonl) {
     std::string all;
-    bill.write(jsonl, [&](std::string&& piece) { all += piece; });
+    bill.write(jsonl, "", [&](std::string&& piece) { all += piece; });
     return all;
   };
   const testing::Parsed whole(text(false));

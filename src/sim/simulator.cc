@@ -22,6 +22,15 @@ std::string account_of(std::string_view key) {
   return out;
 }
 
+// The account whose key is in the request; empty without one.
+std::string account_asked(const http::Request& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (const auto key = request.headers.find("x-api-key")) return account_of(*key);
+  const auto authorization = request.headers.find("authorization").value_or("");
+  return authorization.starts_with(kBearer) ? account_of(authorization.substr(kBearer.size()))
+                                            : std::string();
+}
+
 std::string request_id_of(std::uint64_t seed, std::uint64_t sequence) {
   auto random = draw(seed, "request id", sequence);
   std::string out = "req_";
@@ -228,8 +237,9 @@ Reply Simulator::own(std::string_view path, const http::Request& request) {
     Reply reply;
     reply.head.status = 200;
     reply.head.headers = {{"content-type", jsonl ? "application/x-jsonl" : "application/json"}};
-    world_.bill.write(
-        jsonl, [&](std::string&& bytes) { reply.body.push_back({Duration(0), std::move(bytes)}); });
+    world_.bill.write(jsonl, account_asked(request), [&](std::string&& bytes) {
+      reply.body.push_back({Duration(0), std::move(bytes)});
+    });
     return reply;
   }
   return own_error(404, "there is no such page of the simulator");

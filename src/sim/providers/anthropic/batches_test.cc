@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "sim/providers/anthropic/test_bench.h"
+#include "sim/providers/anthropic/bench_testing.h"
 
 namespace weir::sim::anthropic {
 namespace {

@@ -1,6 +1,6 @@
 // Every rule of the prompt cache with the bucket numbers that it leads to. The model's minimum is
 // 1,024 tokens; one word of words() is one token; a message adds 4 tokens.
-#include "sim/providers/anthropic/test_bench.h"
+#include "sim/providers/anthropic/bench_testing.h"
 
 namespace weir::sim::anthropic {
 namespace {

@@ -2,7 +2,7 @@
 #include <set>
 
 #include "http/sse.h"
-#include "sim/providers/anthropic/test_bench.h"
+#include "sim/providers/anthropic/bench_testing.h"
 
 namespace weir::sim::anthropic {
 namespace {

@@ -18,7 +18,7 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 class Cutter {
  public:
   explicit Cutter(std::string_view text) : text_(text) { space(); }
-  [[nodiscard]] bool done() const { return at_ == text_.size(); }
+  [[nodiscard]] bool done() const { return at_ >= text_.size(); }
   [[nodiscard]] char peek() const { return done() ? '\0' : text_[at_]; }
   bool take(char c) {
     if (peek() != c) return false;

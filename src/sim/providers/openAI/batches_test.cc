@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "sim/providers/openAI/test_bench.h"
+#include "sim/providers/openAI/bench_testing.h"
 
 namespace weir::sim::openAI {
 namespace {

@@ -1,7 +1,7 @@
 // Chat completions: wire shapes, streams, checks, and both regimes of the automatic cache with
 // their bucket numbers. One word of words() is one token, a message adds 4, the answer's opening 3.
 #include "http/sse.h"
-#include "sim/providers/openAI/test_bench.h"
+#include "sim/providers/openAI/bench_testing.h"
 
 namespace weir::sim::openAI {
 namespace {

@@ -61,6 +61,20 @@ void check_set(std::string_view document, json::Value root, std::string_view key
   must(value->size() == root.size() + (root.find(key) ? 0 : 1));
 }
 
+void check_set_two(std::string_view document, json::Value root) {
+  const auto one = json::set_member(document, {}, "one", "1");
+  const auto two = json::set_member(document, {}, "two", "2");
+  if (!one || !two) return;
+  const auto patched = json::apply(document, {*one, *two});
+  must(patched.has_value());
+  json::Parser parser;
+  const auto value = parser.parse(*patched);
+  must(value.has_value());
+  must((*value)["one"].integer() == 1);
+  must((*value)["two"].integer() == 2);
+  must(value->size() >= root.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -78,5 +92,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_set(document, *root, key);
   }
   check_elements(document, *root);
+  check_set_two(document, *root);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/url.hpp>
+#include <charconv>
 
 namespace weir::http {
 
@@ -42,12 +43,17 @@ Result<Url> parse_url(std::string_view text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
     if (!plain && !(ipv6 && c == ':')) return bad("its host has characters that no host name has");
   }
+  out.origin.port = tls ? 443 : 80;
   if (url.has_port() && !url.port().empty()) {
-    if (url.port_number() == 0) return bad("its port is not a number from 1 to 65535");
-    out.origin.port = url.port_number();
-  } else {
-    out.origin.port = tls ? 443 : 80;
+    // Boost.URL 1.81 lets a port wrap around, and takes what follows its digits for the path.
+    const std::string_view digits(url.port().data(), url.port().size());
+    const auto [end, code] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), out.origin.port);
+    if (code != std::errc() || end != digits.data() + digits.size() || out.origin.port == 0)
+      return bad("its port is not a number from 1 to 65535");
   }
+  if (!url.encoded_path().empty() && !url.encoded_path().starts_with('/'))
+    return bad("its port is not a number from 1 to 65535");
   out.target = std::string(url.encoded_target());
   if (out.target.empty() || out.target[0] != '/') out.target.insert(0, "/");
   return out;

@@ -33,8 +33,9 @@ TEST(ParseUrl, Ipv6) {
 TEST(ParseUrl, RefusesTheRest) {
   for (const auto text :
        {"", "example.com", "/v1", "ftp://h/", "https://", "https:///v1", "https://h/#part",
-        "https://h:0/", "https://h:65536/", "https://h:x/", "https://h /", "http://[::1",
-        "http://a%0d%0aHost:%20b/", "http://a%2Fb/"})
+        "https://h:0/", "https://h:65536/", "https://h:x/", "https://h:8x/", "http://h:99999/",
+        "http://[::1]x/", "http://h:-1/", "https://h /", "http://[::1", "http://a%0d%0aHost:%20b/",
+        "http://a%2Fb/"})
     EXPECT_FALSE(parse_url(text)) << text;
 }
 

@@ -160,13 +160,17 @@ Result<std::string> apply(std::string_view document, std::vector<Edit> edits) {
   std::sort(order.begin(), order.end(), [](const Edit* a, const Edit* b) {
     return a->offset != b->offset ? a->offset < b->offset : a < b;
   });
-  out.reserve(size);
+  out.reserve(size + edits.size());
+  const Edit* before = nullptr;
   for (const Edit* next : order) {
     const Edit& edit = *next;
     if (edit.offset < at || edit.offset > document.size() ||
         edit.length > document.size() - edit.offset)
       return fail(ErrorKind::kInvalidArgument, "edits of a document overlap or leave it");
     out.append(document, at, edit.offset - at);
+    const bool both_first = before != nullptr && before->first_member && edit.first_member;
+    if (both_first && before->offset == edit.offset) out.push_back(',');
+    before = next;
     out.append(edit.replacement);
     at = edit.offset + edit.length;
   }
@@ -183,11 +187,12 @@ std::optional<Edit> set_member(std::string_view document, std::initializer_list<
   const std::size_t close = object->offset + object->length - 1;
   std::size_t last = close;
   while (is_space(document[last - 1])) --last;
-  std::string addition = document[last - 1] == '{' ? "" : ",";
+  const bool first = document[last - 1] == '{';
+  std::string addition = first ? "" : ",";
   append_string(addition, key);
   addition += ":";
   addition += json;
-  return Edit{last, 0, std::move(addition)};
+  return Edit{last, 0, std::move(addition), first};
 }
 
 }  // namespace weir::json

@@ -24,6 +24,7 @@ struct Edit {
   std::size_t offset = 0;
   std::size_t length = 0;
   std::string replacement;
+  bool first_member = false;  // of an empty object: apply puts a comma between two of them
 };
 
 /// A step of a path: a member name, or an index of an array.

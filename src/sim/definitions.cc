@@ -19,6 +19,10 @@ constexpr std::array<std::string_view, 70> kStopWords{
     "as",   "is",    "in",    "of",    "to",   "on",   "an",    "it",      "or",    "be",
     "by",   "at",    "if",    "so",    "no",   "do",   "we",    "typical", "names", "package"};
 
+constexpr float kNameWeight = 2.5F, kOpeningWeight = 1.5F;  // of words, against 1 elsewhere
+constexpr float kPatternWeight = 4;
+constexpr std::size_t kProseBytesMin = 40;  // shorter lines say nothing
+
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
          c == '#' || static_cast<unsigned char>(c) >= 0x80;
@@ -39,8 +43,8 @@ void stem(std::string& word) {
 }
 
 bool is_stop_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> words(kStopWords.begin(), kStopWords.end());
-  return words.contains(word);
+  static const std::unordered_set<std::string_view> kWords(kStopWords.begin(), kStopWords.end());
+  return kWords.contains(word);
 }
 
 template <class OnWord>
@@ -101,7 +105,7 @@ bool read_item(std::string_view line, Definition& item) {
 // "Name: x" -> "x": a label of one or two words and a colon.
 std::string_view without_label(std::string_view line) {
   const auto colon = line.find(": ");
-  if (colon == std::string_view::npos || colon > 24) return line;
+  if (colon > 24) return line;  // npos too
   const auto label = line.substr(0, colon);
   if (std::count(label.begin(), label.end(), ' ') > 1) return line;
   return trimmed(line.substr(colon + 2));
@@ -140,8 +144,6 @@ bool has_definitions(std::string_view markdown) {
 }
 
 Document read_document(std::string_view text) {
-  constexpr float kNameWeight = 2.5F, kOpeningWeight = 1.5F;
-  constexpr std::size_t kProseBytesMin = 40;
   Document document;
   std::unordered_map<std::uint64_t, float> weights;
   int line_number = 0;
@@ -220,7 +222,6 @@ std::vector<Scored> Scorer::rank(const Document& document) const {
   }
   // The longest pattern that fits says most: what it spells out counts, and short ones hardly do.
   // It weighs more than words, because names follow conventions and prose does not.
-  constexpr float kPatternWeight = 4;
   const std::string name = lowered(document.name);
   std::vector<float> best(values_, 0);
   for (const auto& pattern : patterns_) {

@@ -10,7 +10,8 @@
 
 namespace weir::sim {
 namespace {
-constexpr std::size_t kKnownPromptsMax = 256;  // then forgotten all at once
+constexpr std::size_t kKnownPromptsMax = 256;    // then forgotten all at once
+constexpr std::size_t kLanguageBytesMax = 2000;  // read to tell the language
 }  // namespace
 
 struct Model::Knowledge : Lexicon {
@@ -68,9 +69,8 @@ std::string_view guess_language(std::string_view text) {
       {"pt", {"que", "para", "uma", "com", "os", "dos", "não"}},
       {"nl", {"het", "een", "van", "voor", "niet", "met", "zijn"}},
   }};
-  constexpr std::size_t kReadBytesMax = 2000;
   std::array<int, kLanguages.size()> counts{};
-  text = text.substr(0, kReadBytesMax);
+  text = text.substr(0, kLanguageBytesMax);
   std::size_t start = 0;
   for (std::size_t at = 0; at <= text.size(); ++at) {
     if (at < text.size() && text[at] != ' ' && text[at] != '\n' && text[at] != ',' &&

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kSentenceBytesMax = 160;
 constexpr int kDepthMax = 16;  // schemas may refer to themselves
 constexpr std::size_t kArrayItemsMax = 3;
+constexpr float kNearBest = 0.6F;              // of the best score: what else is worth naming
 constexpr std::size_t kKnownChoicesMax = 512;  // of one prompt; then forgotten all at once
 
 // Cut at a word, never within a UTF-8 character.
@@ -167,7 +168,6 @@ class Filler {
         value(items, name, depth + 1);
     } else {
       const auto ranked = known->scorer->rank(document_);
-      constexpr float kNearBest = 0.6F;
       const std::size_t limit = std::min({ranked.size(), most, std::max(least, kArrayItemsMax)});
       for (std::size_t i = 0; i < limit; ++i) {
         if (i >= std::max<std::size_t>(least, 1) && ranked[i].score < kNearBest * ranked[0].score)

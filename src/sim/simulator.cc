@@ -13,9 +13,11 @@
 namespace weir::sim {
 namespace {
 
+constexpr char kHex[] = "0123456789abcdef";
+constexpr std::string_view kBearer = "Bearer ";
+
 // 48 bits of a hash: enough to tell accounts apart in a bill, too little to give a key back.
 std::string account_of(std::string_view key) {
-  constexpr char kHex[] = "0123456789abcdef";
   std::uint64_t bits = hash64(key, 0x5EED);
   std::string out = "acct_";
   for (int i = 0; i < 12; ++i, bits >>= 4) out.push_back(kHex[bits & 15]);
@@ -24,7 +26,6 @@ std::string account_of(std::string_view key) {
 
 // The account whose key is in the request; empty without one.
 std::string account_asked(const http::Request& request) {
-  constexpr std::string_view kBearer = "Bearer ";
   if (const auto key = request.headers.find("x-api-key")) return account_of(*key);
   const auto authorization = request.headers.find("authorization").value_or("");
   return authorization.starts_with(kBearer) ? account_of(authorization.substr(kBearer.size()))

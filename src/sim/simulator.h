@@ -5,7 +5,8 @@
 // /_sim/clock; tests call handle(). Not thread-safe.
 //
 //   GET /_sim/health               {"status":"ok","providers":[...]}
-//   GET /_sim/bill[?format=jsonl]  every billed row with the attempt id that its request carried; with a key: its account's
+//   GET /_sim/bill[?format=jsonl]  every billed row with the attempt id that its
+//                                  request carried; with a key: its account's
 //   GET /_sim/state                counts of what is stored and running, per provider
 #include <memory>
 #include <string>

@@ -91,6 +91,18 @@ TEST(Simulator, BillCarriesTheAttemptIdAndWhatWasDelivered) {
   EXPECT_EQ(testing::lines_of(b.get("/_sim/bill?format=jsonl").text()).size(), 1U);
 }
 
+TEST(Simulator, AKeyNarrowsTheBillToItsAccount) {
+  auto b = bench();
+  b.get("/toy/v1/x");
+  b.get("/toy/v1/x", {{"key", "k2"}});
+  EXPECT_EQ(testing::Parsed(b.get("/_sim/bill").text())["rows"].size(), 2U);
+  const testing::Parsed one(b.get("/_sim/bill", {{"x-api-key", "k2"}}).text());
+  EXPECT_EQ(one["rows"].size(), 1U);
+  EXPECT_EQ(one["total_pico_usd"].integer(), 1);
+  const Reply none = b.get("/_sim/bill?format=jsonl", {{"authorization", "Bearer k3"}});
+  EXPECT_EQ(none.size(), 0U);
+}
+
 TEST(Simulator, HealthAndState) {
   auto b = bench();
   EXPECT_EQ(testing::Parsed(b.get("/_sim/health").text())["status"].string(), "ok");

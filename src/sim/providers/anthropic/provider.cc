@@ -83,7 +83,7 @@ Result<void> Anthropic::start(World& world) {
 }
 
 std::optional<std::string_view> Anthropic::key_of(const http::Request& request) const {
-  if (const auto key = request.headers.find("x-api-key"); key && !key->empty()) return *key;
+  if (const auto key = request.headers.find("x-api-key"); key && !key->empty()) return key;
   const auto header = request.headers.find("authorization");
   if (!header || !header->starts_with("Bearer ") || header->size() == 7) return std::nullopt;
   return header->substr(7);

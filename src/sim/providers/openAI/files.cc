@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kBatchFileBytesMax = 200'000'000;  // "200 MB"
 constexpr std::size_t kFileBytesMax = 512'000'000;
 constexpr std::int64_t kExpirySecondsMin = 3600, kExpirySecondsMax = 2'592'000;
+constexpr std::string_view kPurposes[] = {"batch",  "assistants", "fine-tune",
+                                          "vision", "user_data",  "evals"};
 constexpr std::size_t kListUsual = 10'000, kListMax = 10'000;
 
 std::string file_json(const StoredFile& file) {
@@ -74,8 +76,6 @@ Checked<UploadForm> read_upload(const http::Request& request) {
                   "missing_required_parameter");
   if (!has_file)
     return refuse("Missing required parameter: 'file'.", "file", "missing_required_parameter");
-  constexpr std::string_view kPurposes[] = {"batch",  "assistants", "fine-tune",
-                                            "vision", "user_data",  "evals"};
   if (std::find(std::begin(kPurposes), std::end(kPurposes), form.purpose) == std::end(kPurposes))
     return refuse("'" + form.purpose + "' is not one of the purposes.", "purpose", "invalid_value");
   if (form.expires_seconds &&

@@ -12,7 +12,7 @@ constexpr std::size_t kLinesMax = 50'000;
 // What is wrong with one line, as far as the line alone tells.
 std::optional<BatchError> check_line(json::Value line, std::string_view endpoint,
                                      const PriceTable& prices) {
-  const auto missing = [](std::string param) {
+  const auto missing = [](const std::string& param) {
     return BatchError{.code = "missing_required_parameter",
                       .message = "Missing required parameter: '" + param + "'.",
                       .param = param};

@@ -329,8 +329,8 @@ TEST_F(HttpServerTest, ClientThatReadsNothingIsDropped) {
   const int fd = connect();
   const int small = 4096;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-  send(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n" +
-               std::string(30'000'000, 'x'));
+  std::string large = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n";
+  send(fd, large.append(30'000'000, 'x'));
   EXPECT_TRUE(all_closed());
 }
 

@@ -21,13 +21,11 @@ std::string_view to_string(ErrorKind kind) {
   return "internal";
 }
 
-std::string Error::text() const {
-  return hint.empty() ? message : message + " (" + hint + ")";
-}
+std::string Error::text() const { return hint.empty() ? message : message + " (" + hint + ")"; }
 
 void assertion_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "weir: assertion failed: %s (%s:%d); this is a bug of ours\n", condition, file,
-               line);
+  std::fprintf(stderr, "weir: assertion failed: %s (%s:%d); this is a bug of ours\n", condition,
+               file, line);
   std::abort();
 }
 

@@ -44,7 +44,8 @@ using Result = std::expected<T, Error>;
 
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message,
                                                  std::string hint = {}) {
-  return std::unexpected(Error{.kind = kind, .message = std::move(message), .hint = std::move(hint)});
+  return std::unexpected(
+      Error{.kind = kind, .message = std::move(message), .hint = std::move(hint)});
 }
 
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
@@ -57,15 +58,15 @@ using Result = std::expected<T, Error>;
 
 #define WEIR_CONCAT_(a, b) a##b
 #define WEIR_CONCAT(a, b) WEIR_CONCAT_(a, b)
-#define WEIR_TRY_(tmp, declaration, ...)                            \
-  auto tmp = (__VA_ARGS__);                                         \
-  if (!tmp) return std::unexpected(std::move(tmp).error());         \
+#define WEIR_TRY_(tmp, declaration, ...)                    \
+  auto tmp = (__VA_ARGS__);                                 \
+  if (!tmp) return std::unexpected(std::move(tmp).error()); \
   declaration = *std::move(tmp)
 // WEIR_TRY(auto x, f()): x is the value, or this function returns the error.
 #define WEIR_TRY(declaration, ...) \
   WEIR_TRY_(WEIR_CONCAT(weir_try_, __COUNTER__), declaration, __VA_ARGS__)
-#define WEIR_CHECK_(tmp, ...)                                                          \
-  do {                                                                                 \
+#define WEIR_CHECK_(tmp, ...)                                                           \
+  do {                                                                                  \
     if (auto tmp = (__VA_ARGS__); !tmp) return std::unexpected(std::move(tmp).error()); \
   } while (false)
 // WEIR_CHECK(f()): for Result<void>.

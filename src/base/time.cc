@@ -55,8 +55,8 @@ std::string to_rfc3339(Time time) {
   const auto s = floor<seconds>(rest - h - m);
   const auto micros = (rest - h - m - s).count();
   std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(ymd.year()),
-                                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
-                                h.count(), m.count(), s.count());
+                                static_cast<unsigned>(ymd.month()),
+                                static_cast<unsigned>(ymd.day()), h.count(), m.count(), s.count());
   if (micros != 0) out += fmt::format(".{:06}", micros);
   return out + "Z";
 }

@@ -97,7 +97,8 @@ Result<Price> parse_price_per_mtok(std::string_view text) {
 Price derive(Price price, std::int64_t numerator, std::int64_t denominator) {
   WEIR_ASSERT(denominator > 0);
   const __int128 product = static_cast<__int128>(price.pico_per_token) * numerator;
-  return {static_cast<std::int64_t>((product * 2 + denominator) / (static_cast<__int128>(denominator) * 2))};
+  return {static_cast<std::int64_t>((product * 2 + denominator) /
+                                    (static_cast<__int128>(denominator) * 2))};
 }
 
 }  // namespace weir

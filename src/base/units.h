@@ -13,7 +13,10 @@ namespace weir {
 struct Tokens {
   std::int64_t count = 0;
   friend constexpr auto operator<=>(Tokens, Tokens) = default;
-  constexpr Tokens& operator+=(Tokens other) { count += other.count; return *this; }
+  constexpr Tokens& operator+=(Tokens other) {
+    count += other.count;
+    return *this;
+  }
   friend constexpr Tokens operator+(Tokens a, Tokens b) { return {a.count + b.count}; }
   friend constexpr Tokens operator-(Tokens a, Tokens b) { return {a.count - b.count}; }
 };
@@ -29,9 +32,18 @@ struct Money {
 /// A sum of many entries: 128 bits, cannot overflow.
 struct MoneySum {
   __int128 pico = 0;
-  constexpr MoneySum& operator+=(Money m) { pico += m.pico; return *this; }
-  constexpr MoneySum& operator-=(Money m) { pico -= m.pico; return *this; }
-  constexpr MoneySum& operator+=(MoneySum m) { pico += m.pico; return *this; }
+  constexpr MoneySum& operator+=(Money m) {
+    pico += m.pico;
+    return *this;
+  }
+  constexpr MoneySum& operator-=(Money m) {
+    pico -= m.pico;
+    return *this;
+  }
+  constexpr MoneySum& operator+=(MoneySum m) {
+    pico += m.pico;
+    return *this;
+  }
   friend constexpr MoneySum operator+(MoneySum a, MoneySum b) { return {a.pico + b.pico}; }
   friend constexpr MoneySum operator-(MoneySum a, MoneySum b) { return {a.pico - b.pico}; }
   friend constexpr auto operator<=>(MoneySum a, MoneySum b) { return a.pico <=> b.pico; }

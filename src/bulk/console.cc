@@ -21,7 +21,8 @@ std::string line_of(const engine::Progress& p, double per_second) {
   if (per_second > 0) {
     out += fmt::format(", {:.0f}/s", per_second);
     const auto left = static_cast<double>(p.items - p.ended()) / per_second;
-    if (left > 1 && left < 1e7) out += ", ends in " + human_duration(Duration(static_cast<std::int64_t>(left * 1e6)));
+    if (left > 1 && left < 1e7)
+      out += ", ends in " + human_duration(Duration(static_cast<std::int64_t>(left * 1e6)));
   }
   if (!p.doing.empty()) out += "; " + p.doing;
   return out;
@@ -29,9 +30,12 @@ std::string line_of(const engine::Progress& p, double per_second) {
 
 std::string event_of(const engine::Progress& p) {
   json::Writer w;
-  const auto count = [&](std::string_view key, std::uint64_t value) { w.field(key, static_cast<std::int64_t>(value)); };
+  const auto count = [&](std::string_view key, std::uint64_t value) {
+    w.field(key, static_cast<std::int64_t>(value));
+  };
   w.begin_object().field("event", "progress");
-  count("items", p.items), count("succeeded", p.succeeded), count("failed", p.failed), count("cancelled", p.cancelled);
+  count("items", p.items), count("succeeded", p.succeeded), count("failed", p.failed),
+      count("cancelled", p.cancelled);
   count("in_flight", p.in_flight), count("in_batches", p.in_batches), count("retrying", p.retrying);
   count("batches_running", p.batches_running), count("batches_ended", p.batches_ended);
   count("batches_held", p.batches_held);
@@ -41,7 +45,8 @@ std::string event_of(const engine::Progress& p) {
 }
 }  // namespace
 
-Console::Console(bool json, bool quiet) : json_(json), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+Console::Console(bool json, bool quiet)
+    : json_(json), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
 Console::~Console() { clear_line(); }
 
 void Console::clear_line() {
@@ -58,7 +63,10 @@ void Console::error(const Error& error) {
   clear_line();
   if (json_) {
     json::Writer w;
-    w.begin_object().field("event", "error").field("kind", to_string(error.kind)).field("message", error.message);
+    w.begin_object()
+        .field("event", "error")
+        .field("kind", to_string(error.kind))
+        .field("message", error.message);
     if (!error.hint.empty()) w.field("hint", error.hint);
     fmt::print("{}\n", w.end_object().take());
     std::fflush(stdout);
@@ -78,7 +86,8 @@ void Console::progress(const engine::Progress& progress, Clock::duration elapsed
   }
   last_ = now;
   const auto seconds = std::chrono::duration<double>(elapsed).count();
-  const auto rate = seconds > 0.5 ? static_cast<double>(progress.ended() - ended_at_start_) / seconds : 0;
+  const auto rate =
+      seconds > 0.5 ? static_cast<double>(progress.ended() - ended_at_start_) / seconds : 0;
   if (json_) {
     fmt::print("{}\n", event_of(progress));
     std::fflush(stdout);

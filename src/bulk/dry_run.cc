@@ -6,6 +6,7 @@
 
 #include "bulk/console.h"
 #include "bulk/run_setup.h"
+#include "bulk/tell_rejected.h"
 #include "cost/pricing.h"
 #include "json/write.h"
 
@@ -20,7 +21,8 @@ class TemporaryFolder {
     auto base = std::filesystem::temp_directory_path(code);
     std::string pattern = (code ? std::string("/tmp") : base.string()) + "/weir-dry-run-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr)
-      return fail(ErrorKind::kUnavailable, fmt::format("cannot create a temporary folder like {}", pattern),
+      return fail(ErrorKind::kUnavailable,
+                  fmt::format("cannot create a temporary folder like {}", pattern),
                   "set TMPDIR to a folder that can be written");
     return std::unique_ptr<TemporaryFolder>(new TemporaryFolder(pattern));
   }
@@ -53,44 +55,44 @@ std::uint64_t variable_bytes_of(const llm::Request& request) {
 
 std::uint64_t batches_of(const Sums& sums, const catalogue::BatchLimits& limits) {
   const auto ceil = [](std::uint64_t a, std::uint64_t b) { return b == 0 ? 0 : (a + b - 1) / b; };
-  return std::max(ceil(sums.items, limits.requests_max / 10 * 9), ceil(sums.image_bytes, limits.bytes_max / 10 * 9));
-}
-
-void print_rejected(const AcceptedInput& input, Console& console) {
-  auto reader = input.rejected();
-  if (!reader) return;
-  for (int shown = 0; shown < 10; ++shown) {
-    const auto next = (*reader)->next();
-    if (!next || !*next) return;
-    console.note((*next)->error.text());
-  }
+  return std::max(ceil(sums.items, limits.requests_max / 10 * 9),
+                  ceil(sums.image_bytes, limits.bytes_max / 10 * 9));
 }
 
 std::string plan_json(const InputManifest& manifest, const Sums& sums, const plan::JobPlan& plan,
                       std::uint64_t batches, double seconds, std::uint64_t input_bytes) {
   json::Writer w;
-  const auto count = [&](std::string_view key, std::uint64_t v) { w.field(key, static_cast<std::int64_t>(v)); };
+  const auto count = [&](std::string_view key, std::uint64_t v) {
+    w.field(key, static_cast<std::int64_t>(v));
+  };
   w.begin_object().field("event", "dry_run");
   count("items", manifest.count), count("rejected", manifest.rejected), count("batches", batches);
   count("input_bytes", input_bytes), count("request_bytes", sums.image_bytes);
-  w.field("route", llm::to_string(plan.route)).field("route_reason", plan.reason).field("cache_reason", plan.cache.reason);
-  w.field("expected_usd", to_usd(plan.expected)).field("expected_baseline_usd", to_usd(plan.expected_baseline));
+  w.field("route", llm::to_string(plan.route))
+      .field("route_reason", plan.reason)
+      .field("cache_reason", plan.cache.reason);
+  w.field("expected_usd", to_usd(plan.expected))
+      .field("expected_baseline_usd", to_usd(plan.expected_baseline));
   w.field("ceiling_usd", to_usd(sums.ceiling));
   w.key("seconds").raw(fmt::format("{:.3f}", seconds));
-  w.key("items_per_second").raw(fmt::format("{:.0f}", static_cast<double>(manifest.count) / std::max(seconds, 1e-9)));
-  w.key("mb_per_second").raw(fmt::format("{:.1f}", static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9)));
+  w.key("items_per_second")
+      .raw(fmt::format("{:.0f}", static_cast<double>(manifest.count) / std::max(seconds, 1e-9)));
+  w.key("mb_per_second")
+      .raw(fmt::format("{:.1f}", static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9)));
   return w.end_object().take();
 }
 
 }  // namespace
 
-ExitCode dry_run(const RunOptions& options, const RunSetup& setup) {
+ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
   Console console(options.json, options.quiet);
   const auto started = std::chrono::steady_clock::now();
   const auto stop = [&](const Error& error, ExitCode code) {
     console.error(error);
     return code;
   };
+  if (const auto connected = connect_clock(options, setup); !connected)
+    return stop(connected.error(), ExitCode::kUsage);
   auto folder = TemporaryFolder::create();
   if (!folder) return stop(folder.error(), ExitCode::kFailure);
   const Time now = setup.clock->now();
@@ -113,33 +115,45 @@ ExitCode dry_run(const RunOptions& options, const RunSetup& setup) {
   const auto manifest = bulk::accept(accept);
   if (!manifest) return stop(manifest.error(), ExitCode::kUsage);
   if (manifest->identity.size > 0) input_bytes = manifest->identity.size;
-  if (manifest->rejected > 0)
-    if (auto input = AcceptedInput::open((*folder)->path())) print_rejected(**input, console);
-  auto plan = plan::plan_job({.provider = *setup.model.provider, .model = *setup.model.model, .wish = options.route,
-                              .shape = {.items = sums.items, .prefix_bytes = setup.prefix_bytes(),
-                                        .variable_bytes_mean = sums.items ? sums.variable_bytes / sums.items : 0},
-                              .now = now,
-                              .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
-                              .caching = options.caching});
+  const auto input = AcceptedInput::open((*folder)->path());
+  if (!input) return stop(input.error(), ExitCode::kFailure);
+  if (const auto fits = check_prompt_fits(options, setup, manifest->format); !fits)
+    return stop(fits.error(), ExitCode::kUsage);
+  if (const auto told = tell_rejected(**input, options.strict, console); !told)
+    return stop(told.error(), ExitCode::kUsage);
+  auto plan = plan::plan_job(
+      {.provider = *setup.model.provider,
+       .model = *setup.model.model,
+       .wish = options.route,
+       .shape = {.items = sums.items,
+                 .prefix_bytes = setup.prefix_bytes(),
+                 .variable_bytes_mean = sums.items ? sums.variable_bytes / sums.items : 0},
+       .now = now,
+       .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
+       .caching = options.caching});
   if (!plan) return stop(plan.error(), ExitCode::kUsage);
-  const auto batches = plan->route == llm::Route::kBatch ? batches_of(sums, *setup.model.provider->batch) : 0;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const auto batches =
+      plan->route == llm::Route::kBatch ? batches_of(sums, *setup.model.provider->batch) : 0;
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (options.json) {
     fmt::print("{}\n", plan_json(*manifest, sums, *plan, batches, seconds, input_bytes));
-    return options.strict && manifest->rejected > 0 ? ExitCode::kUsage : ExitCode::kDone;
+    return ExitCode::kDone;
   }
-  fmt::print("Dry run: nothing was sent\n"
-             "  items        {} ({} rejected)\n  route        {}{}: {}\n  cache        {}\n"
-             "  expected     ≈ {}   (tokens estimated at four bytes each)\n  baseline     ≈ {}   sync and uncached\n"
-             "  at most      {}   what --spend-max would reserve on the sync route\n"
-             "  read in      {}: {:.0f} items/s, {:.1f} MB/s\n",
-             manifest->count, manifest->rejected, llm::to_string(plan->route),
-             batches > 0 ? fmt::format(" ({} batches)", batches) : "", plan->reason, plan->cache.reason,
-             human_usd(plan->expected), human_usd(plan->expected_baseline), human_usd(sums.ceiling),
-             human_duration(Duration(static_cast<std::int64_t>(seconds * 1e6))),
-             static_cast<double>(manifest->count) / std::max(seconds, 1e-9),
-             static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));
-  return options.strict && manifest->rejected > 0 ? ExitCode::kUsage : ExitCode::kDone;
+  fmt::print(
+      "Dry run: nothing was sent\n"
+      "  items        {} ({} rejected)\n  route        {}{}: {}\n  cache        {}\n"
+      "  expected     ≈ {}   (tokens estimated at four bytes each)\n  baseline     ≈ {}   sync and "
+      "uncached\n"
+      "  at most      {}   what --spend-max would reserve on the sync route\n"
+      "  read in      {}: {:.0f} items/s, {:.1f} MB/s\n",
+      manifest->count, manifest->rejected, llm::to_string(plan->route),
+      batches > 0 ? fmt::format(" ({} batches)", batches) : "", plan->reason, plan->cache.reason,
+      human_usd(plan->expected), human_usd(plan->expected_baseline), human_usd(sums.ceiling),
+      human_duration(Duration(static_cast<std::int64_t>(seconds * 1e6))),
+      static_cast<double>(manifest->count) / std::max(seconds, 1e-9),
+      static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));
+  return ExitCode::kDone;
 }
 
 }  // namespace weir::bulk

@@ -52,7 +52,8 @@ class BillSink final : public runtime::ResponseSink {
   void on_head(const http::Response& head) override { status = head.status; }
   bool on_body(std::string_view bytes) override {
     return lines_.feed(bytes, [&](const json::LineSplitter::Line& line) {
-      if (const auto row = parser_.parse(line.bytes)) total += Money{(*row)["pico_usd"].integer_or(0)};
+      if (const auto row = parser_.parse(line.bytes))
+        total += Money{(*row)["pico_usd"].integer_or(0)};
       return true;
     });
   }
@@ -82,10 +83,12 @@ Result<MoneySum> fetch_bill(const FinishContext& context) {
   request.plan.headers.add("authorization", "Bearer " + context.key);
   request.response_bytes_max = std::uint64_t{1} << 40;
   Result<void> outcome;
-  boost::asio::co_spawn(io, send_once(&client, std::move(request), &sink, &outcome), boost::asio::detached);
+  boost::asio::co_spawn(io, send_once(&client, std::move(request), &sink, &outcome),
+                        boost::asio::detached);
   io.run();
   if (!outcome) return std::unexpected(std::move(outcome).error());
-  if (sink.status != 200) return fail(ErrorKind::kBadResponse, fmt::format("the bill was answered with {}", sink.status));
+  if (sink.status != 200)
+    return fail(ErrorKind::kBadResponse, fmt::format("the bill was answered with {}", sink.status));
   return sink.total;
 }
 
@@ -97,9 +100,10 @@ Extras read_extras(const std::string& folder) {
   const auto v = parser.parse(*bytes);
   if (!v) return extras;
   if (const auto accuracy = v->find("accuracy"))
-    extras.accuracy = report::Accuracy{(*accuracy)["field"].string_or(""),
-                                       static_cast<std::uint64_t>((*accuracy)["right"].integer_or(0)),
-                                       static_cast<std::uint64_t>((*accuracy)["total"].integer_or(0))};
+    extras.accuracy =
+        report::Accuracy{(*accuracy)["field"].string_or(""),
+                         static_cast<std::uint64_t>((*accuracy)["right"].integer_or(0)),
+                         static_cast<std::uint64_t>((*accuracy)["total"].integer_or(0))};
   if (const auto bill = (*v)["bill_usd"].string())
     if (const auto money = parse_usd(*bill)) extras.bill = MoneySum{money->pico};
   return extras;
@@ -123,6 +127,9 @@ void finish_job(const FinishContext& context) {
   auto extras = read_extras(context.setup.folder);
   if (!context.options.label.empty() && !extras.accuracy) {
     auto accuracy = measure_accuracy(context);
+    if (accuracy && accuracy->total == 0)
+      context.console.note(fmt::format("no record has the field '{}' of --label: no accuracy",
+                                       context.options.label));
     if (accuracy) extras.accuracy = std::move(*accuracy);
     else context.console.note("the accuracy could not be measured: " + accuracy.error().text());
   }
@@ -131,7 +138,8 @@ void finish_job(const FinishContext& context) {
     if (bill) extras.bill = *bill;
     else context.console.note("the simulator's bill could not be read: " + bill.error().text());
   }
-  if (auto written = write_extras(context.setup.folder, extras); !written) context.console.note(written.error().text());
+  if (auto written = write_extras(context.setup.folder, extras); !written)
+    context.console.note(written.error().text());
 }
 
 Result<ReceiptTexts> receipt_of(const std::string& output) {
@@ -147,25 +155,33 @@ Result<ReceiptTexts> receipt_of(const std::string& output) {
     WEIR_TRY(job, engine::JobState::decode(aggregate.state));
   }
   if (!job)
-    return fail(ErrorKind::kNotFound, fmt::format("the job behind {} has not begun", output), "run it first");
+    return fail(ErrorKind::kNotFound, fmt::format("the job behind {} has not begun", output),
+                "run it first");
   cost::LedgerTotals totals;
   WEIR_CHECK((*store)->visit_ledger([&](const cost::LedgerEntry& entry) {
     totals.add(entry);
     return true;
   }));
   WEIR_TRY(const auto catalogue, catalogue::Catalogue::built_in());
-  WEIR_TRY(const auto model, catalogue::resolve(catalogue, job->identity.provider + "/" + job->identity.model));
+  WEIR_TRY(const auto model,
+           catalogue::resolve(catalogue, job->identity.provider + "/" + job->identity.model));
   runtime::PosixFiles files;
   WEIR_TRY(const auto counts, engine::count_ends(files, folder, job->items, job->segment_bytes));
   const auto extras = read_extras(folder);
-  const auto receipt = report::make_receipt({*job, counts, totals, *model.provider, *model.model, extras.accuracy, extras.bill});
-  return ReceiptTexts{report::to_text(receipt), report::to_json(receipt)};
+  const auto receipt = report::make_receipt(
+      {*job, counts, totals, *model.provider, *model.model, extras.accuracy, extras.bill});
+  return ReceiptTexts{report::to_text(receipt), report::to_json(receipt), counts};
 }
 
-void show_receipt(const std::string& output, Console& console) {
+ExitCode show_receipt(const std::string& output, Console& console) {
   const auto receipt = receipt_of(output);
-  if (receipt) console.receipt(receipt->text, receipt->json);
-  else console.error(receipt.error());
+  if (!receipt) {
+    console.error(receipt.error());
+    return ExitCode::kFailure;
+  }
+  console.receipt(receipt->text, receipt->json);
+  return receipt->counts.failed + receipt->counts.cancelled > 0 ? ExitCode::kItemsFailed
+                                                                : ExitCode::kDone;
 }
 
 ExitCode report_output(const std::string& output, bool json) {

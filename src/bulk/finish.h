@@ -4,6 +4,7 @@
 
 #include "bulk/console.h"
 #include "bulk/run_setup.h"
+#include "engine/result_log.h"
 
 namespace weir::bulk {
 
@@ -11,7 +12,6 @@ struct FinishContext {
   const RunOptions& options;
   const RunSetup& setup;
   const AcceptedInput& input;
-  const engine::JobEngine& engine;
   const std::string& key;
   Console& console;
 };
@@ -23,8 +23,10 @@ void finish_job(const FinishContext& context);
 /// The receipt of the job behind `output`, from its store. @error kNotFound no job there.
 struct ReceiptTexts {
   std::string text, json;
+  engine::ResultCounts counts;
 };
 Result<ReceiptTexts> receipt_of(const std::string& output);
-void show_receipt(const std::string& output, Console& console);
+/// Prints it. @return how a run ends whose items have all ended: kDone, or kItemsFailed.
+ExitCode show_receipt(const std::string& output, Console& console);
 
 }  // namespace weir::bulk

@@ -16,18 +16,22 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
     request.raw = record.raw_body();
     request.temperature.reset();
     if (request.raw) return request;
-    return fail(ErrorKind::kInvalidArgument, fmt::format("line {}: it is no ready-made request", record.ref.line),
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("line {}: it is no ready-made request", record.ref.line),
                 "give --prompt FILE for records that are documents");
   }
-  auto variable = shape.prompt->render_variable([&](std::string_view name) { return record.field(name); },
-                                                [&] { return record.field_names(); });
+  auto variable =
+      shape.prompt->render_variable([&](std::string_view name) { return record.field(name); },
+                                    [&] { return record.field_names(); });
   if (!variable) {
     auto error = std::move(variable).error();
     error.message = fmt::format("line {}: {}", record.ref.line, error.message);
     return std::unexpected(std::move(error));
   }
-  if (!shape.prompt->static_part().empty()) request.system.push_back({.text = shape.prompt->static_part()});
-  request.messages.push_back({.role = llm::Role::kUser, .content = {{.text = std::move(*variable)}}});
+  if (!shape.prompt->static_part().empty())
+    request.system.push_back({.text = shape.prompt->static_part()});
+  request.messages.push_back(
+      {.role = llm::Role::kUser, .content = {{.text = std::move(*variable)}}});
   if (shape.schema != nullptr) request.format = llm::AnswerFormat{"answer", shape.schema->text()};
   request.cache_key = shape.cache_key;
   return request;
@@ -67,7 +71,8 @@ Result<engine::CheckedText> JobSource::check(const llm::Response& response) {
   }
   WEIR_TRY(auto checked, shape_.schema->check(response.text));
   // Line breaks of valid JSON stand between tokens only; the output is one line an item.
-  std::replace_if(checked.json.begin(), checked.json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      checked.json.begin(), checked.json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   out.json = std::move(checked.json);
   out.repaired = std::move(checked.repair);
   return out;

@@ -12,11 +12,11 @@
 namespace weir::bulk {
 
 struct RequestShape {
-  const prompt::Template* prompt = nullptr;       // null: the records are ready-made requests
-  const prompt::AnswerSchema* schema = nullptr;   // null: answers are plain text
-  std::optional<Tokens> output_max;               // null: the engine's default
+  const prompt::Template* prompt = nullptr;      // null: the records are ready-made requests
+  const prompt::AnswerSchema* schema = nullptr;  // null: answers are plain text
+  std::optional<Tokens> output_max;              // null: the engine's default
   std::optional<double> temperature;
-  std::string cache_key;                          // of the static part; may be empty
+  std::string cache_key;  // of the static part; may be empty
 };
 
 /// The request of a record. @error kInvalidArgument a template field is missing; the message names the line.
@@ -24,7 +24,8 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
 
 class JobSource final : public engine::ItemSource {
  public:
-  JobSource(const AcceptedInput& input, RequestShape shape) : input_(input), shape_(std::move(shape)) {}
+  JobSource(const AcceptedInput& input, RequestShape shape)
+      : input_(input), shape_(std::move(shape)) {}
   [[nodiscard]] std::uint64_t count() const override { return input_.count(); }
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(const llm::Response& response) override;

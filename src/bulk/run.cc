@@ -13,6 +13,7 @@
 #include "bulk/console.h"
 #include "bulk/finish.h"
 #include "bulk/run_setup.h"
+#include "bulk/tell_rejected.h"
 #include "engine/job_engine.h"
 #include "runtime/http_client.h"
 #include "runtime/job_driver.h"
@@ -37,6 +38,7 @@ struct Run {
   Console console;
   provider::Credentials credentials;
   std::unique_ptr<runtime::StoreLock> lock;
+  std::optional<engine::JobState> earlier;  // the job that this run goes on with
   std::unique_ptr<AcceptedInput> input;
   std::unique_ptr<JobSource> source;
   std::unique_ptr<runtime::SqliteStore> store;
@@ -54,68 +56,77 @@ struct Run {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-Result<void> prepare_folder(Run& run) {
-  const auto& output = run.options.output;
-  const bool known = exists(run.setup.folder + "/store.sqlite");
-  if (!known && exists(output) && !run.options.restart)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} is there already, and not from a job of Weir", output),
-                "choose another output, or overwrite it with --restart");
-  if (exists(output) && ::access(output.c_str(), W_OK) != 0)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} cannot be written", output), "check who may write it");
-  if (auto made = runtime::make_private_folder(run.setup.folder); !made)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("the output cannot be written: {}", made.error().message),
-                "choose an output in a folder that exists and can be written");
-  WEIR_TRY(run.lock, runtime::StoreLock::acquire(run.setup.folder, run.setup.clock->now()));
-  if (!run.options.restart) return {};
+// The job that stands behind the output; nothing where none has begun.
+Result<std::optional<engine::JobState>> stored_job(const std::string& folder) {
+  const auto path = folder + "/store.sqlite";
+  if (!exists(path)) return std::nullopt;
+  WEIR_TRY(const auto store, runtime::SqliteStore::open(path));
+  WEIR_TRY(const auto aggregates, store->load());
+  for (const auto& aggregate : aggregates)
+    if (aggregate.kind == engine::AggregateKind::kJob)
+      return engine::JobState::decode(aggregate.state);
+  return std::nullopt;
+}
+
+std::unexpected<Error> not_ours(const std::string& output) {
+  return fail(ErrorKind::kInvalidArgument,
+              fmt::format("{} is there already, and not from a job of Weir", output),
+              "choose another output, or overwrite it with --restart");
+}
+
+// Forgets the job behind the output. The lock stays: it is held.
+Result<void> empty_folder(Run& run) {
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(run.setup.folder, code))
     if (entry.path().filename() != "lock") std::filesystem::remove_all(entry.path(), code);
-  if (code) return fail(ErrorKind::kUnavailable, fmt::format("cannot empty {}: {}", run.setup.folder, code.message()));
-  return run.files.remove(output);
+  if (code)
+    return fail(ErrorKind::kUnavailable,
+                fmt::format("cannot empty {}: {}", run.setup.folder, code.message()));
+  return run.files.remove(run.options.output);
+}
+
+Result<void> prepare_folder(Run& run) {
+  const auto& output = run.options.output;
+  const bool fresh = !exists(run.setup.folder + "/store.sqlite");
+  if (fresh && exists(output) && !run.options.restart) return not_ours(output);
+  if (exists(output) && ::access(output.c_str(), W_OK) != 0)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} cannot be written", output),
+                "check who may write it");
+  if (auto made = runtime::make_private_folder(run.setup.folder); !made)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("the output cannot be written: {}", made.error().message),
+                "choose an output in a folder that exists and can be written");
+  WEIR_TRY(run.lock, runtime::StoreLock::acquire(run.setup.folder, runtime::SystemClock().now()));
+  if (run.options.restart) return empty_folder(run);
+  WEIR_TRY(run.earlier, stored_job(run.setup.folder));
+  return !run.earlier && exists(output) ? not_ours(output) : Result<void>();
 }
 
 Result<void> take_key(Run& run) {
-  auto key = run.options.key_file.empty() ? runtime::key_from_environment(run.setup.model.provider->key_variable)
-                                          : runtime::key_from_file(run.options.key_file);
-  if (!key) return std::unexpected(std::move(key).error());
+  const auto& variable = run.setup.model.provider->key_variable;
+  const auto& file = run.options.key_file;
+  auto key = file.empty() ? runtime::key_from_environment(variable) : runtime::key_from_file(file);
+  if (!key) {
+    auto error = std::move(key).error();
+    if (error.hint.empty())
+      error.hint = file.empty() ? fmt::format("export {}=…, or give --key-file FILE", variable)
+                                : "check --key-file";
+    return std::unexpected(std::move(error));
+  }
   run.credentials = {.base_path = run.setup.endpoint.target, .key = std::move(*key)};
   return {};
 }
 
-// Wrong lines are told by their number, the first ten of them; the others stand in the output.
-Result<void> tell_rejected(Run& run) {
-  const auto rejected = run.input->manifest().rejected;
-  if (rejected == 0) return {};
-  WEIR_TRY(auto reader, run.input->rejected());
-  for (std::uint64_t shown = 0; shown < std::min<std::uint64_t>(rejected, 10); ++shown) {
-    WEIR_TRY(const auto next, reader->next());
-    if (!next) break;
-    run.console.note(next->error.text());
-  }
-  if (rejected > 10) run.console.note(fmt::format("… and {} more rejected records, all in the output", rejected - 10));
-  if (run.options.strict)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} of {} records are no good, and --strict is set", rejected,
-                                                         run.input->count()),
-                "mend them, or run without --strict: the others are answered");
-  return {};
-}
-
 Result<void> accept_input(Run& run) {
-  if (!exists(run.setup.folder + "/input.json")) {
+  // Until the job has begun, the input may still be mended: it is read anew.
+  if (!run.earlier || !exists(run.setup.folder + "/input.json")) {
     auto manifest = accept(accept_options(run.options, run.setup, run.setup.folder, {}));
     if (!manifest) return std::unexpected(std::move(manifest).error());
   }
   WEIR_TRY(run.input, AcceptedInput::open(run.setup.folder));
-  const auto format = run.input->manifest().format;
-  const bool requests = format == Format::kOpenAIBatch || format == Format::kAnthropicBatch;
-  if (requests && run.setup.prompt)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} holds ready-made requests, which take no prompt", run.options.input),
-                "leave --prompt out, or say --format jsonl");
-  if (!requests && !run.setup.prompt)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} holds documents, and there is no prompt", run.options.input),
-                "give --prompt FILE");
+  WEIR_CHECK(check_prompt_fits(run.options, run.setup, run.input->manifest().format));
   run.source = std::make_unique<JobSource>(*run.input, run.setup.shape(run.options));
-  return tell_rejected(run);
+  return tell_rejected(*run.input, run.options.strict, run.console);
 }
 
 // The mean size of the varying part, from a sample: it decides routes, it bills nothing.
@@ -135,7 +146,9 @@ Result<std::uint64_t> sample_variable_bytes(Run& run) {
 }
 
 engine::JobIdentity identity_of(const Run& run) {
-  const auto digest = [](const std::string& text) { return text.empty() ? std::string() : content_digest(text); };
+  const auto digest = [](const std::string& text) {
+    return text.empty() ? std::string() : content_digest(text);
+  };
   const auto& options = run.options;
   const auto option = [](std::string_view name, const auto& value) {
     return value ? fmt::format(" {}={}", name, *value) : std::string();
@@ -147,57 +160,74 @@ engine::JobIdentity identity_of(const Run& run) {
           .key_digest = runtime::key_digest(run.credentials.key),
           .template_digest = digest(run.setup.prompt_text),
           .schema_digest = run.setup.schema ? digest(run.setup.schema->text()) : "",
-          .input = run.setup.input_path + (options.limit ? fmt::format(" (first {})", options.limit) : ""),
-          .options = fmt::format("id-field={}{}{}", options.id_field.value_or("id"), option("max-tokens", options.output_max),
+          .input = run.setup.input_path +
+                   (options.limit ? fmt::format(" (first {})", options.limit) : ""),
+          .options = fmt::format("id-field={}{}{}", options.id_field.value_or("id"),
+                                 option("max-tokens", options.output_max),
                                  option("temperature", options.temperature))};
+}
+
+// A job that was done before needs neither clock nor network: its receipt is all there is to do.
+std::optional<ExitCode> show_finished(Run& run) {
+  if (!run.earlier || run.earlier->phase != engine::JobPhase::kDone || !exists(run.options.output))
+    return std::nullopt;
+  if (!engine::difference(run.earlier->identity, identity_of(run)).empty()) return std::nullopt;
+  finish_job({run.options, run.setup, *run.input, run.credentials.key, run.console});
+  return show_receipt(run.options.output, run.console);
 }
 
 Result<void> make_engine(Run& run) {
   const auto& options = run.options;
   WEIR_TRY(run.store, runtime::SqliteStore::open(run.setup.folder + "/store.sqlite"));
-  const auto slots = static_cast<std::uint32_t>(std::max<std::uint64_t>(1024, options.concurrency * 4));
+  const auto slots =
+      static_cast<std::uint32_t>(std::max<std::uint64_t>(1024, options.concurrency * 4));
   WEIR_TRY(run.journal, runtime::MappedJournal::open(run.setup.folder + "/usage.journal", slots));
   WEIR_TRY(const auto variable_bytes, sample_variable_bytes(run));
   const Time now = run.setup.clock->now();
-  engine::JobOptions job{.identity = identity_of(run),
-                         .wish = options.route,
-                         .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
-                         .caching = options.caching,
-                         .spend_max = options.spend_max,
-                         .concurrency_max = options.concurrency,
-                         .folder = run.setup.folder,
-                         .output_path = options.output,
-                         .output_max = {options.output_max.value_or(kOutputMaxDefault)},
-                         .prefix_bytes = run.setup.prefix_bytes(),
-                         .variable_bytes_mean = variable_bytes};
-  WEIR_TRY(run.engine, engine::JobEngine::create(std::move(job),
-                                                 {*run.setup.adapter, *run.setup.model.provider, *run.setup.model.model,
-                                                  run.credentials, *run.source, *run.store, run.files, *run.journal,
-                                                  run.random},
-                                                 now));
+  engine::JobOptions job{
+      .identity = identity_of(run),
+      .wish = options.route,
+      .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
+      .caching = options.caching,
+      .spend_max = options.spend_max,
+      .concurrency_max = options.concurrency,
+      .folder = run.setup.folder,
+      .output_path = options.output,
+      .output_max = {options.output_max.value_or(kOutputMaxDefault)},
+      .prefix_bytes = run.setup.prefix_bytes(),
+      .variable_bytes_mean = variable_bytes};
+  WEIR_TRY(run.engine,
+           engine::JobEngine::create(
+               std::move(job),
+               {*run.setup.adapter, *run.setup.model.provider, *run.setup.model.model,
+                run.credentials, *run.source, *run.store, run.files, *run.journal, run.random},
+               now));
   return {};
 }
 
 // A wrong key or address is told before anything is sent that could cost.
 asio::awaitable<Result<void>> probe(Run* run) {
   runtime::CollectingSink sink;
-  runtime::ClientRequest request{.origin = run->setup.endpoint.origin,
-                                 .plan = run->setup.adapter->encode_probe(run->credentials, run->setup.model.model->name)};
+  runtime::ClientRequest request{
+      .origin = run->setup.endpoint.origin,
+      .plan = run->setup.adapter->encode_probe(run->credentials, run->setup.model.model->name)};
   request.idle_timeout = request.total_timeout = std::chrono::seconds(30);
   const auto sent = co_await run->client.send(std::move(request), &sink);
   const auto where = run->setup.endpoint.origin.text();
   if (!sent)
-    co_return fail(ErrorKind::kUnavailable, fmt::format("{} does not answer: {}", where, sent.error().message),
+    co_return fail(ErrorKind::kUnavailable,
+                   fmt::format("{} does not answer: {}", where, sent.error().message),
                    "check --endpoint and the network; nothing was sent");
   const int status = sink.response.status;
   if (status == 401 || status == 403)
-    co_return fail(ErrorKind::kUnauthenticated,
-                   fmt::format("{} refused the key ({} {})", where, status, http::reason_phrase(status)),
-                   run->options.key_file.empty() ? "check " + run->setup.model.provider->key_variable
-                                                 : "check " + run->options.key_file);
+    co_return fail(
+        ErrorKind::kUnauthenticated,
+        fmt::format("{} refused the key ({} {})", where, status, http::reason_phrase(status)),
+        run->options.key_file.empty() ? "check " + run->setup.model.provider->key_variable
+                                      : "check " + run->options.key_file);
   if (status == 404)
-    run->console.note(fmt::format("{} does not list {}; going on, it may know it all the same", where,
-                                  run->setup.model.model->name));
+    run->console.note(fmt::format("{} does not list {}; going on, it may know it all the same",
+                                  where, run->setup.model.model->name));
   co_return Result<void>();
 }
 
@@ -209,12 +239,13 @@ asio::awaitable<void> work(Run* run, Result<void>* outcome) {
       const auto started = std::chrono::steady_clock::now();
       run->driver = std::make_unique<runtime::JobDriver>(
           run->io, run->client, *run->setup.clock, *run->engine, *run->journal,
-          runtime::JobDriver::Options{
-              .origin = run->setup.endpoint.origin,
-              .request_timeout = run->options.request_timeout,
-              .on_progress = [run, started] {
-                run->console.progress(run->engine->progress(), std::chrono::steady_clock::now() - started);
-              }});
+          runtime::JobDriver::Options{.origin = run->setup.endpoint.origin,
+                                      .request_timeout = run->options.request_timeout,
+                                      .on_progress = [run, started] {
+                                        run->console.progress(
+                                            run->engine->progress(),
+                                            std::chrono::steady_clock::now() - started);
+                                      }});
       *outcome = co_await run->driver->run();
     } else {
       *outcome = std::unexpected(std::move(made).error());
@@ -241,41 +272,50 @@ bool run_loop(Run& run, Result<void>& outcome) {
     });
   };
   listen();
-  asio::co_spawn(run.io, [](Run* r, Result<void>* o, asio::signal_set* s) -> asio::awaitable<void> {
-    co_await work(r, o);
-    s->cancel();
-  }(&run, &outcome, &signals), asio::detached);
+  asio::co_spawn(
+      run.io,
+      [](Run* r, Result<void>* o, asio::signal_set* s) -> asio::awaitable<void> {
+        co_await work(r, o);
+        s->cancel();
+      }(&run, &outcome, &signals),
+      asio::detached);
   run.io.run();
   return interrupted;
 }
 
 ExitCode conclude(Run& run, const Result<void>& outcome, bool interrupted) {
+  if (!outcome && interrupted && !run.driver) {
+    run.console.note("interrupted before anything was sent");
+    return ExitCode::kInterrupted;
+  }
   if (!outcome) {
     run.console.error(outcome.error());
     if (interrupted) return ExitCode::kInterrupted;
     const auto kind = outcome.error().kind;
-    const bool usage = !run.driver && (kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kUnauthenticated ||
-                                       kind == ErrorKind::kUnsupported || kind == ErrorKind::kNotFound ||
-                                       kind == ErrorKind::kUnavailable);
+    const bool usage =
+        !run.driver && (kind == ErrorKind::kInvalidArgument ||
+                        kind == ErrorKind::kUnauthenticated || kind == ErrorKind::kUnsupported ||
+                        kind == ErrorKind::kNotFound || kind == ErrorKind::kUnavailable);
     return usage ? ExitCode::kUsage : ExitCode::kFailure;
   }
   const auto progress = run.engine->progress();
   const bool done = progress.ended() == progress.items;
-  if (done) finish_job({run.options, run.setup, *run.input, *run.engine, run.credentials.key, run.console});
-  show_receipt(run.options.output, run.console);
-  if (done) return progress.failed + progress.cancelled > 0 ? ExitCode::kItemsFailed : ExitCode::kDone;
+  if (done) finish_job({run.options, run.setup, *run.input, run.credentials.key, run.console});
+  const auto code = show_receipt(run.options.output, run.console);
+  if (done) return code;
   if (const auto& stopped = run.engine->stopped()) run.console.error(*stopped);
   else if (run.engine->spend_stopped())
     run.console.error({.kind = ErrorKind::kCancelled,
-                       .message = fmt::format("stopped before --spend-max {} could be passed: {} of {} items are done",
-                                              human_usd(*run.options.spend_max), progress.ended(), progress.items),
+                       .message = fmt::format(
+                           "stopped before --spend-max {} could be passed: {} of {} items are done",
+                           to_usd(*run.options.spend_max), progress.ended(), progress.items),
                        .hint = "raise it and run the same command"});
   else if (progress.batches_held > 0)
     run.console.error({.kind = ErrorKind::kUnavailable,
-                       .message = fmt::format("{} batches are held, somebody must look at them", progress.batches_held),
+                       .message = fmt::format("{} batches are held, somebody must look at them",
+                                              progress.batches_held),
                        .hint = "the receipt's decisions say why"});
-  else if (interrupted)
-    run.console.note("interrupted; the same command goes on where it stopped");
+  else if (interrupted) run.console.note("interrupted; the same command goes on where it stopped");
   return interrupted ? ExitCode::kInterrupted : ExitCode::kStopped;
 }
 
@@ -290,12 +330,15 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter) {
   }
   if (options.dry_run) return dry_run(options, **setup);
   Run run(options, **setup);
-  for (auto* step : {&take_key, &prepare_folder, &accept_input}) {
-    const auto done = (*step)(run);
-    if (done) continue;
-    console.error(done.error());
-    return done.error().kind == ErrorKind::kInternal ? ExitCode::kFailure : ExitCode::kUsage;
-  }
+  const auto refused = [&](const Error& error) {
+    console.error(error);
+    return error.kind == ErrorKind::kInternal ? ExitCode::kFailure : ExitCode::kUsage;
+  };
+  for (auto* step : {&take_key, &prepare_folder, &accept_input})
+    if (const auto done = (*step)(run); !done) return refused(done.error());
+  if (const auto finished = show_finished(run)) return *finished;
+  if (const auto connected = connect_clock(options, **setup); !connected)
+    return refused(connected.error());
   Result<void> outcome;
   const bool interrupted = run_loop(run, outcome);
   return conclude(run, outcome, interrupted);

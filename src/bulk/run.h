@@ -12,34 +12,36 @@
 namespace weir::bulk {
 
 struct RunOptions {
-  std::string input;              // path, or "-"
+  std::string input;  // path, or "-"
   Format format = Format::kAuto;
   std::optional<std::string> id_field;
-  std::string model;              // "anthropic/claude-sonnet-5"
-  std::string endpoint;           // empty: the provider's
-  std::string key_file;           // empty: the provider's environment variable
+  std::string model;     // "anthropic/claude-sonnet-5"
+  std::string endpoint;  // empty: the provider's
+  std::string key_file;  // empty: the provider's environment variable
   std::string prompt_path, schema_path;
   std::string output;
   plan::RouteWish route = plan::RouteWish::kAuto;
-  std::optional<Duration> deadline;      // from the start
+  std::optional<Duration> deadline;  // from the start
   std::uint64_t concurrency = 8;
   std::uint64_t limit = 0;
   std::optional<std::int64_t> output_max;
   std::optional<double> temperature;
   std::optional<Money> spend_max;
-  std::string label;              // a field with the true value of the answer's field of the same name
-  std::string clock;              // "" or "sim:URL"
+  std::string label;  // a field with the true value of the answer's field of the same name
+  std::string clock;  // "" or "sim:URL"
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);
-  bool caching = true, dry_run = false, strict = false, json = false, restart = false, quiet = false;
+  bool caching = true, dry_run = false, strict = false, json = false, restart = false,
+       quiet = false;
 };
 
 /// How `weir run` ends; documented in its --help.
 enum class ExitCode : int {
-  kDone = 0,          // every item succeeded
-  kFailure = 1,       // disk, store or a bug of ours: what was done is kept
-  kUsage = 2,         // the command or its input is wrong: nothing was sent
-  kItemsFailed = 3,   // every item ended, some of them failed
-  kStopped = 4,       // stopped before the end: spend limit, key refused, a batch that a human must look at
+  kDone = 0,         // every item succeeded
+  kFailure = 1,      // disk, store or a bug of ours: what was done is kept
+  kUsage = 2,        // the command or its input is wrong: nothing was sent
+  kItemsFailed = 3,  // every item ended, some of them failed
+  kStopped =
+      4,  // stopped before the end: spend limit, key refused, a batch that a human must look at
   kInterrupted = 130  // Ctrl-C: the same command goes on
 };
 

@@ -20,38 +20,88 @@ Result<void> check_plain_options(const RunOptions& options) {
   if (options.output.empty() && !options.dry_run) return bad("no output file", "give -o FILE");
   if (options.concurrency == 0 || options.concurrency > 512)
     return bad(fmt::format("--concurrency {} is out of range", options.concurrency), "1 to 512");
-  if (options.output_max && *options.output_max < 1) return bad("--max-tokens must be at least 1", "for example 1024");
-  if (options.spend_max && options.spend_max->pico <= 0) return bad("--spend-max must be more than 0", "for example 5.00");
-  if (!options.output.empty() && options.output == options.input)
-    return bad("the output is the input", "choose another output file");
+  if (options.output_max && *options.output_max < 1)
+    return bad("--max-tokens must be at least 1", "for example 1024");
+  if (options.spend_max && options.spend_max->pico <= 0)
+    return bad("--spend-max must be more than 0", "for example 5.00");
   return {};
+}
+
+// The output is written from its start, and --restart removes it: it must be no file that the job reads.
+Result<void> check_output(const RunOptions& options) {
+  namespace fs = std::filesystem;
+  const auto& output = options.output;
+  const auto bad = [&](std::string_view what) {
+    return fail(ErrorKind::kInvalidArgument, fmt::format("the output {} is {}", output, what),
+                "choose another output file");
+  };
+  std::error_code ignored;
+  if (output.empty()) return {};
+  if (fs::is_directory(output, ignored)) return bad("a folder");
+  const auto same = [&](const std::string& path) {
+    return !path.empty() && fs::equivalent(path, output, ignored);
+  };
+  if (same(options.input)) return bad("the input as well");
+  if (same(options.prompt_path)) return bad("the prompt as well");
+  if (same(options.schema_path)) return bad("the schema as well");
+  if (same(options.key_file)) return bad("the key file as well");
+  if (!fs::is_directory(options.input, ignored)) return {};
+  const auto folder = fs::canonical(options.input, ignored);
+  const auto inside =
+      fs::weakly_canonical(fs::absolute(output, ignored), ignored).lexically_relative(folder);
+  if (inside.empty() || *inside.begin() == "..") return {};
+  return bad("in the input folder, so it would be read as a document");
+}
+
+// What a file should have been, where the error does not say how to mend it.
+Error about_option(Error error, std::string_view option) {
+  if (error.hint.empty()) error.hint = fmt::format("check {}", option);
+  return error;
+}
+
+Result<std::string> read_option_file(const std::string& path, std::string_view option) {
+  auto bytes = runtime::read_whole_file(path, kPromptBytesMax);
+  if (!bytes) return std::unexpected(about_option(std::move(bytes).error(), option));
+  return bytes;
 }
 
 Result<void> load_prompt(const RunOptions& options, RunSetup& setup) {
   if (!options.prompt_path.empty()) {
-    WEIR_TRY(setup.prompt_text, runtime::read_whole_file(options.prompt_path, kPromptBytesMax));
+    WEIR_TRY(setup.prompt_text, read_option_file(options.prompt_path, "--prompt"));
     auto parsed = prompt::Template::parse(setup.prompt_text);
     if (!parsed) {
       auto error = std::move(parsed).error();
       error.message = fmt::format("{}: {}", options.prompt_path, error.message);
-      return std::unexpected(std::move(error));
+      return std::unexpected(about_option(std::move(error), "--prompt"));
     }
     setup.prompt = std::make_unique<prompt::Template>(std::move(*parsed));
   }
   if (options.schema_path.empty()) return {};
-  WEIR_TRY(const auto text, runtime::read_whole_file(options.schema_path, kPromptBytesMax));
+  WEIR_TRY(const auto text, read_option_file(options.schema_path, "--schema"));
   auto schema = prompt::AnswerSchema::parse(text);
   if (!schema) {
     auto error = std::move(schema).error();
     error.message = fmt::format("{}: {}", options.schema_path, error.message);
-    return std::unexpected(std::move(error));
+    return std::unexpected(about_option(std::move(error), "--schema"));
   }
   setup.schema = std::make_unique<prompt::AnswerSchema>(std::move(*schema));
   return {};
 }
 
 bool needs_no_prompt(Format format) {
-  return format == Format::kOpenAIBatch || format == Format::kAnthropicBatch || format == Format::kAuto;
+  return format == Format::kOpenAIBatch || format == Format::kAnthropicBatch ||
+         format == Format::kAuto;
+}
+
+// Whether the provider takes a ready-made request is known only to its adapter: encoded once, to see.
+Result<void> check_ready_made(const RunSetup& setup, const Record& record, llm::Request& request) {
+  std::string encoded;
+  request.model = setup.model.model->name;
+  auto done = setup.adapter->encode_item(record.id, request, encoded);
+  if (done) return {};
+  auto error = std::move(done).error();
+  error.message = fmt::format("line {}: {}", record.ref.line, error.message);
+  return std::unexpected(std::move(error));
 }
 
 }  // namespace
@@ -65,29 +115,56 @@ RequestShape RunSetup::shape(const RunOptions& options) const {
   return shape;
 }
 
-Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options, const FindAdapter& find_adapter) {
+Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
+                                             const FindAdapter& find_adapter) {
   auto setup = std::make_unique<RunSetup>();
   WEIR_CHECK(check_plain_options(options));
+  WEIR_CHECK(check_output(options));
   WEIR_TRY(setup->catalogue, catalogue::Catalogue::built_in());
   WEIR_TRY(setup->model, catalogue::resolve(setup->catalogue, options.model));
   setup->adapter = find_adapter(setup->model.provider->name);
   if (setup->adapter == nullptr)
-    return fail(ErrorKind::kUnsupported, fmt::format("this build has no adapter for {}", setup->model.provider->name));
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("this build has no adapter for {}", setup->model.provider->name));
   if (options.temperature && !setup->model.model->temperature_allowed)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} takes no temperature", setup->model.model->name),
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} takes no temperature", setup->model.model->name),
                 "leave --temperature out");
   WEIR_TRY(setup->endpoint,
-           http::parse_url(options.endpoint.empty() ? setup->model.provider->endpoint : options.endpoint));
+           http::parse_url(options.endpoint.empty() ? setup->model.provider->endpoint
+                                                    : options.endpoint));
   WEIR_CHECK(load_prompt(options, *setup));
   if (!setup->prompt && !needs_no_prompt(options.format))
     return fail(ErrorKind::kInvalidArgument, "documents need a prompt", "give --prompt FILE");
   if (setup->schema && !setup->prompt)
-    return fail(ErrorKind::kInvalidArgument, "a schema needs a prompt", "ready-made requests carry their own schema");
-  WEIR_TRY(setup->clock, runtime::make_clock(options.clock));
+    return fail(ErrorKind::kInvalidArgument, "a schema needs a prompt",
+                "ready-made requests carry their own schema");
   setup->folder = options.output + ".weir";
   std::error_code code;
-  setup->input_path = options.input == "-" ? "-" : std::filesystem::absolute(options.input, code).string();
+  setup->input_path =
+      options.input == "-" ? "-" : std::filesystem::absolute(options.input, code).string();
   return setup;
+}
+
+Result<void> connect_clock(const RunOptions& options, RunSetup& setup) {
+  auto clock = runtime::make_clock(options.clock);
+  if (!clock)
+    return std::unexpected(
+        about_option(std::move(clock).error(), "--clock: weir sim prints its address"));
+  setup.clock = std::move(*clock);
+  return {};
+}
+
+Result<void> check_prompt_fits(const RunOptions& options, const RunSetup& setup, Format format) {
+  const bool requests = format == Format::kOpenAIBatch || format == Format::kAnthropicBatch;
+  if (requests == (setup.prompt == nullptr)) return {};
+  if (requests)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} holds ready-made requests, which take no prompt", options.input),
+                "leave --prompt out, or say --format jsonl");
+  return fail(ErrorKind::kInvalidArgument,
+              fmt::format("{} holds documents, and there is no prompt", options.input),
+              "give --prompt FILE");
 }
 
 AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, std::string dir,
@@ -100,8 +177,10 @@ AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, s
   accept.dir = std::move(dir);
   accept.limit = options.limit;
   accept.sync = !options.dry_run;
-  accept.visit = [shape = setup.shape(options), on_request = std::move(on_request)](const Record& record) -> Result<void> {
-    WEIR_TRY(const auto request, make_request(shape, record));
+  accept.visit = [shape = setup.shape(options), on_request = std::move(on_request),
+                  &setup](const Record& record) -> Result<void> {
+    WEIR_TRY(auto request, make_request(shape, record));
+    if (request.raw) WEIR_CHECK(check_ready_made(setup, record, request));
     if (on_request) on_request(request);
     return {};
   };

@@ -19,21 +19,31 @@ struct RunSetup {
   std::unique_ptr<prompt::Template> prompt;
   std::unique_ptr<prompt::AnswerSchema> schema;
   std::string prompt_text;
-  std::unique_ptr<runtime::RuntimeClock> clock;
-  std::string folder;        // <output>.weir
-  std::string input_path;    // absolute, or "-"
+  std::unique_ptr<runtime::RuntimeClock> clock;  // from connect_clock()
+  std::string folder;                            // <output>.weir
+  std::string input_path;                        // absolute, or "-"
   [[nodiscard]] RequestShape shape(const RunOptions& options) const;
-  [[nodiscard]] std::uint64_t prefix_bytes() const { return prompt ? prompt->static_part().size() : 0; }
+  [[nodiscard]] std::uint64_t prefix_bytes() const {
+    return prompt ? prompt->static_part().size() : 0;
+  }
 };
 
 /// @error kInvalidArgument, kNotFound: what is wrong, where, and how to mend it.
-Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options, const FindAdapter& find_adapter);
+Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
+                                             const FindAdapter& find_adapter);
+
+/// Asks a simulator for its time, where --clock names one.
+/// @error kInvalidArgument no such clock; kUnavailable, kBadResponse it does not answer as a clock.
+Result<void> connect_clock(const RunOptions& options, RunSetup& setup);
 
 /// The accept options of this run: the visit checks every record against the template.
 AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, std::string dir,
                              std::function<void(const llm::Request&)> on_request);
 
+/// Whether documents have a prompt, and ready-made requests none. @error kInvalidArgument.
+Result<void> check_prompt_fits(const RunOptions& options, const RunSetup& setup, Format format);
+
 /// The dry run: what would be sent and what it is expected to cost. Nothing is kept.
-ExitCode dry_run(const RunOptions& options, const RunSetup& setup);
+ExitCode dry_run(const RunOptions& options, RunSetup& setup);
 
 }  // namespace weir::bulk

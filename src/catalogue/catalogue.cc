@@ -25,7 +25,8 @@ struct Place {
     return {file, at.empty() ? std::string(step) : fmt::format("{}.{}", at, step)};
   }
   [[nodiscard]] std::unexpected<Error> bad(std::string_view why) const {
-    return fail(ErrorKind::kInvalidArgument, fmt::format("catalogue file {}: {}: {}", file, at, why));
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("catalogue file {}: {}: {}", file, at, why));
   }
 };
 
@@ -81,13 +82,19 @@ Rates derive_batch(const Rates& sync, Stacking stacking) {
     }
     return std::nullopt;
   };
-  return {half(sync.input),           half(sync.output),           cached(sync.cache_read),
-          cached(sync.cache_write_5m), cached(sync.cache_write_1h), cached(sync.cache_write)};
+  return {half(sync.input),
+          half(sync.output),
+          cached(sync.cache_read),
+          cached(sync.cache_write_5m),
+          cached(sync.cache_write_1h),
+          cached(sync.cache_write)};
 }
 
 // A published number wins over a derived one, bucket by bucket.
 Rates merge(const Rates& published, const Rates& derived) {
-  const auto pick = [](const std::optional<Price>& a, const std::optional<Price>& b) { return a ? a : b; };
+  const auto pick = [](const std::optional<Price>& a, const std::optional<Price>& b) {
+    return a ? a : b;
+  };
   return {published.input,
           published.output,
           pick(published.cache_read, derived.cache_read),
@@ -139,7 +146,8 @@ Result<PriceRow> parse_price_row(Value value, Stacking stacking, const Place& pl
 
 Stacking parse_stacking(std::string_view text) {
   if (text == "multiply") return Stacking::kMultiply;
-  if (text == "cache-price-not-halved" || text == "cache-precedence") return Stacking::kCacheFullPrice;
+  if (text == "cache-price-not-halved" || text == "cache-precedence")
+    return Stacking::kCacheFullPrice;
   if (text == "batch-rate-only") return Stacking::kBatchRateOnly;
   if (text == "no-cache-in-batch") return Stacking::kNoCacheInBatch;
   return Stacking::kUnknown;
@@ -305,10 +313,11 @@ Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& known : provider->models) names.push_back(known.name);
   const auto near = nearest_name(wanted, names);
-  return fail(ErrorKind::kNotFound,
-              fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
-              near.empty() ? fmt::format("known models: {}", fmt::join(names, ", "))
-                           : fmt::format("did you mean {}/{}?", provider->name, near));
+  return fail(
+      ErrorKind::kNotFound,
+      fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
+      near.empty() ? fmt::format("known models: {}", fmt::join(names, ", "))
+                   : fmt::format("did you mean {}/{}?", provider->name, near));
 }
 
 }  // namespace weir::catalogue

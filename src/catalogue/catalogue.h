@@ -33,7 +33,7 @@ struct Rates {
 /// Prices in force from `from` (inclusive) to `until` (exclusive).
 struct PriceRow {
   std::optional<Time> from, until;
-  Rates sync, batch;            // batch: published where there is one, else derived
+  Rates sync, batch;  // batch: published where there is one, else derived
   bool batch_published = false;
   std::optional<Tokens> long_threshold;  // above it the whole request costs long_*
   Rates long_sync, long_batch;
@@ -46,7 +46,8 @@ struct Model {
   std::string name;
   Stacking stacking = Stacking::kUnknown;
   CacheMode cache = CacheMode::kNone;
-  bool automatic_writes_charged = false;  // the provider writes by itself and charges for it (OpenAI 5.6 and later)
+  bool automatic_writes_charged =
+      false;  // the provider writes by itself and charges for it (OpenAI 5.6 and later)
   std::optional<Tokens> cache_prefix_min;
   std::optional<Tokens> input_max, output_max;
   bool batch = false;
@@ -61,8 +62,8 @@ struct BatchLimits {
   std::uint64_t requests_max = 0;
   std::uint64_t bytes_max = 0;
   std::uint64_t line_bytes_max = 0;
-  Duration window{};                    // the provider gives up after it
-  Duration create_visibility_max{};     // after it, a create that is not listed was not made
+  Duration window{};                 // the provider gives up after it
+  Duration create_visibility_max{};  // after it, a create that is not listed was not made
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
   bool cancel_keeps_results = true;
@@ -70,11 +71,11 @@ struct BatchLimits {
 
 struct CacheLimits {
   std::uint64_t breakpoints_max = 0;
-  std::vector<llm::CacheTtl> ttls;      // that a mark may name
-  double batch_hit_rate_expected = 0;   // best effort, seen 0.30 to 0.98; corrected by observation
-  llm::CacheTtl sync_mark = llm::CacheTtl::kDefault;   // that we would set on each route…
+  std::vector<llm::CacheTtl> ttls;     // that a mark may name
+  double batch_hit_rate_expected = 0;  // best effort, seen 0.30 to 0.98; corrected by observation
+  llm::CacheTtl sync_mark = llm::CacheTtl::kDefault;  // that we would set on each route…
   llm::CacheTtl batch_mark = llm::CacheTtl::kDefault;
-  Duration sync_ttl{}, batch_ttl{};     // …and how long it lives
+  Duration sync_ttl{}, batch_ttl{};  // …and how long it lives
 };
 
 struct Provider {
@@ -84,7 +85,7 @@ struct Provider {
   std::optional<BatchLimits> batch;
   CacheLimits cache;
   std::vector<Model> models;
-  std::string checked;       // date of the last look at the provider's documents
+  std::string checked;  // date of the last look at the provider's documents
 
   [[nodiscard]] const Model* find(std::string_view model) const;
 };

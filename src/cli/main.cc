@@ -1,23 +1,47 @@
 // The program: reads the command line, builds what a command needs, runs it. The only place that sees the registries.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include "cli/commands.h"
 
+namespace {
+
+// One line, with the command whose --help says more.
+std::string usage_error(const CLI::App* app, const CLI::Error& error, int argc, char** argv) {
+  std::string message = error.what(), command = "weir";
+  for (const auto* chosen : app->get_subcommands()) command += " " + chosen->get_name();
+  // CLI11 looks for a missing command before it looks at what stands in its place.
+  if (app->get_subcommands().empty() && argc > 1 && argv[1][0] != '-')
+    message = fmt::format("'{}' is no command", argv[1]);
+  std::ranges::replace(message, '\n', ' ');
+  return fmt::format("weir: {} ({} --help shows what there is)\n", message, command);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of a write, not the end of a job
+  std::signal(SIGPIPE,
+              SIG_IGN);  // a reader that went away is an error of a write, not the end of a job
   CLI::App app{
-      "weir collects what LLM providers give for waiting (batch, half price) and for repeating a prompt's prefix\n"
+      "weir collects what LLM providers give for waiting (batch, half price) and for repeating a "
+      "prompt's prefix\n"
       "(prompt cache, a tenth of the price), and proves the savings.\n\n"
-      "  weir run docs.jsonl --model anthropic/claude-sonnet-5 --prompt prompt.md -o answers.jsonl\n"
+      "  weir run docs.jsonl --model anthropic/claude-sonnet-5 --prompt prompt.md -o "
+      "answers.jsonl\n"
       "  weir report answers.jsonl\n"
       "  weir sim --listen 127.0.0.1:8080",
       "weir"};
   app.set_version_flag("--version", "weir " WEIR_VERSION);
   app.require_subcommand(1);
   app.fallthrough(false);
+  app.failure_message([argc, argv](const CLI::App* failed, const CLI::Error& error) {
+    return usage_error(failed, error, argc, argv);
+  });
   int code = 0;
   weir::cli::add_run(app, code);
   weir::cli::add_report(app, code);

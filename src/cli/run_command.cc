@@ -7,6 +7,9 @@
 namespace weir::cli {
 namespace {
 
+// CLI11 reads "-1" into an unsigned value as a huge one: the ranges refuse it.
+constexpr std::uint64_t kCountMin = 1, kConcurrencyMax = 512, kLimitMax = 1'000'000'000'000;
+
 struct RunFlags {
   bulk::RunOptions options;
   std::string format = "auto", route = "auto", deadline, spend_max, timeout = "10m";
@@ -26,7 +29,8 @@ Result<void> read_values(RunFlags& flags) {
   if (flags.route == "batch") options.route = plan::RouteWish::kBatch;
   const auto duration = [](std::string_view name, const std::string& text) -> Result<Duration> {
     if (const auto value = parse_duration(text); value && *value > Duration(0)) return *value;
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} '{}' is no duration", name, text), "such as 90s, 15m, 24h or 2d");
+    return fail(ErrorKind::kInvalidArgument, fmt::format("{} '{}' is no duration", name, text),
+                "such as 90s, 15m, 24h or 2d");
   };
   if (!flags.deadline.empty()) {
     WEIR_TRY(options.deadline, duration("--deadline", flags.deadline));
@@ -35,7 +39,9 @@ Result<void> read_values(RunFlags& flags) {
   options.request_timeout = std::chrono::ceil<std::chrono::milliseconds>(timeout);
   if (!flags.spend_max.empty()) {
     auto money = parse_usd(flags.spend_max);
-    if (!money) return fail(ErrorKind::kInvalidArgument, "--spend-max " + money.error().message, "dollars, such as 5.00");
+    if (!money)
+      return fail(ErrorKind::kInvalidArgument, "--spend-max " + money.error().message,
+                  "dollars, such as 5.00");
     options.spend_max = *money;
   }
   return {};
@@ -43,37 +49,61 @@ Result<void> read_values(RunFlags& flags) {
 
 void add_input_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
-  run.add_option("input", o.input, "JSONL, CSV, a folder of text files, ready-made request lines, or - for standard input")->required();
-  run.add_option("-m,--model", o.model, "PROVIDER/MODEL, such as anthropic/claude-sonnet-5 (weir models lists them)")->required();
-  run.add_option("-o,--output", o.output, "answers as JSONL, in input order; the job's state stands beside it in OUTPUT.weir/");
-  run.add_option("-p,--prompt", o.prompt_path, "prompt template: Markdown with {{field}} placeholders, static part first");
+  run.add_option(
+         "input", o.input,
+         "JSONL, CSV, a folder of text files, ready-made request lines, or - for standard input")
+      ->required();
+  run.add_option("-m,--model", o.model,
+                 "PROVIDER/MODEL, such as anthropic/claude-sonnet-5 (weir models lists them)")
+      ->required();
+  run.add_option(
+      "-o,--output", o.output,
+      "answers as JSONL, in input order; the job's state stands beside it in OUTPUT.weir/");
+  run.add_option("-p,--prompt", o.prompt_path,
+                 "prompt template: Markdown with {{field}} placeholders, static part first");
   run.add_option("-s,--schema", o.schema_path, "JSON Schema that every answer must follow");
-  run.add_option("--format", flags.format, "of the input: auto, jsonl, csv, folder, openAI-batch, anthropic-batch")->capture_default_str();
+  run.add_option("--format", flags.format,
+                 "of the input: auto, jsonl, csv, folder, openAI-batch, anthropic-batch")
+      ->capture_default_str();
   run.add_option("--id-field", o.id_field, "field that holds the id (default: id, else line-N)");
-  run.add_option("--limit", o.limit, "only the first N records");
-  run.add_option("--label", o.label, "field of the input that holds the true value of the answer's field of that name: the receipt states the accuracy");
+  run.add_option("--limit", o.limit, "only the first N records")
+      ->check(CLI::Range(kCountMin, kLimitMax));
+  run.add_option("--label", o.label,
+                 "field of the input that holds the true value of the answer's field of that name: "
+                 "the receipt states the accuracy");
 }
 
 void add_policy_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
-  run.add_option("--route", flags.route, "auto: the cheapest that meets the deadline")->check(CLI::IsMember({"auto", "sync", "batch"}))->capture_default_str();
-  run.add_option("--deadline", flags.deadline, "when the answers must be there, from now: 90s, 15m, 24h, 2d");
+  run.add_option("--route", flags.route, "auto: the cheapest that meets the deadline")
+      ->check(CLI::IsMember({"auto", "sync", "batch"}))
+      ->capture_default_str();
+  run.add_option("--deadline", flags.deadline,
+                 "when the answers must be there, from now: 90s, 15m, 24h, 2d");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
-  run.add_option("--spend-max", flags.spend_max, "dollars: every attempt reserves the most it can cost; stops before it would pass this");
+  run.add_option(
+      "--spend-max", flags.spend_max,
+      "dollars: every attempt reserves the most it can cost; stops before it would pass this");
   run.add_option("--max-tokens", o.output_max, "output limit of an answer (default 1024)");
   run.add_option("--temperature", o.temperature, "sampling temperature, for models that take one");
-  run.add_option("--concurrency", o.concurrency, "sync requests in flight at most")->capture_default_str();
+  run.add_option("--concurrency", o.concurrency, "sync requests in flight at most")
+      ->check(CLI::Range(kCountMin, kConcurrencyMax))
+      ->capture_default_str();
   run.add_flag("--strict", o.strict, "send nothing if any input record is no good");
-  run.add_flag("--dry-run", o.dry_run, "read and check everything, show the plan and the expected cost, send nothing");
-  run.add_flag("--restart", o.restart, "forget the job behind the output and begin again (what was spent is spent)");
+  run.add_flag("--dry-run", o.dry_run,
+               "read and check everything, show the plan and the expected cost, send nothing");
+  run.add_flag("--restart", o.restart,
+               "forget the job behind the output and begin again (what was spent is spent)");
 }
 
 void add_connection_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
   run.add_option("--endpoint", o.endpoint, "base URL instead of the provider's own");
-  run.add_option("--key-file", o.key_file, "file with the API key (default: the provider's environment variable)");
+  run.add_option("--key-file", o.key_file,
+                 "file with the API key (default: the provider's environment variable)");
   run.add_option("--clock", o.clock, "sim:URL puts Weir on a simulator's clock (loopback only)");
-  run.add_option("--timeout", flags.timeout, "the longest wait for one answer, in real time")->capture_default_str();
+  run.add_option("--timeout", flags.timeout, "the longest wait for one answer, in real time")
+      ->capture_default_str();
   run.add_flag("--json", o.json, "events and the receipt as JSON lines on stdout");
   run.add_flag("-q,--quiet", o.quiet, "no progress and no notes");
 }
@@ -88,12 +118,16 @@ void add_run(CLI::App& app, int& code) {
   add_connection_options(*run, *flags);
   run->footer(
       "\nCtrl-C and kill -9 lose nothing: the same command goes on where it stopped.\n\n"
-      "Exit codes: 0 every item succeeded · 1 disk, store or a bug of ours · 2 the command or its input is wrong, nothing was\n"
-      "sent · 3 every item ended, some failed (the output says which) · 4 stopped before the end: spend limit, key refused,\n"
+      "Exit codes: 0 every item succeeded · 1 disk, store or a bug of ours · 2 the command or its "
+      "input is wrong, nothing was\n"
+      "sent · 3 every item ended, some failed (the output says which) · 4 stopped before the end: "
+      "spend limit, key refused,\n"
       "a batch that somebody must look at · 130 interrupted\n\n"
-      "  weir run docs.jsonl -m anthropic/claude-sonnet-5 -p prompt.md -s schema.json -o answers.jsonl\n"
+      "  weir run docs.jsonl -m anthropic/claude-sonnet-5 -p prompt.md -s schema.json -o "
+      "answers.jsonl\n"
       "  weir run requests.jsonl -m openAI/gpt-5.4-nano -o answers.jsonl --route batch\n"
-      "  cat docs.jsonl | weir run - -m openAI/gpt-5.4-nano -p prompt.md -o answers.jsonl --dry-run");
+      "  cat docs.jsonl | weir run - -m openAI/gpt-5.4-nano -p prompt.md -o answers.jsonl "
+      "--dry-run");
   run->callback([flags, &code] {
     if (auto read = read_values(*flags); !read) {
       fmt::print(stderr, "weir: {}\n", read.error().text());
@@ -110,14 +144,17 @@ void add_report(CLI::App& app, int& code) {
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
-  auto* report = app.add_subcommand("report", "shows the savings receipt of a job, running or ended");
+  auto* report =
+      app.add_subcommand("report", "shows the savings receipt of a job, running or ended");
   report->add_option("output", flags->output, "the output file of the run")->required();
   report->add_flag("--json", flags->json, "as one JSON object");
-  report->callback([flags, &code] { code = static_cast<int>(bulk::report_output(flags->output, flags->json)); });
+  report->callback(
+      [flags, &code] { code = static_cast<int>(bulk::report_output(flags->output, flags->json)); });
 }
 
 void add_models(CLI::App& app, int& code) {
-  auto* models = app.add_subcommand("models", "lists the models of the catalogue with their prices");
+  auto* models =
+      app.add_subcommand("models", "lists the models of the catalogue with their prices");
   models->callback([&code] {
     const auto catalogue = catalogue::Catalogue::built_in();
     if (!catalogue) {
@@ -125,19 +162,20 @@ void add_models(CLI::App& app, int& code) {
       code = 1;
       return;
     }
-    fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} as of\n", "dollars per million tokens", "input", "output",
-               "cache read", "batch", "cache");
+    fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} as of\n", "dollars per million tokens",
+               "input", "output", "cache read", "batch", "cache");
     for (const auto& provider : catalogue->providers())
       for (const auto& model : provider.models) {
         const auto& row = model.prices.front();
         const auto price = [](std::optional<Price> p) {
           return p ? to_usd(Money{p->pico_per_token * 1'000'000}) : std::string("-");
         };
-        fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} {}\n", provider.name + "/" + model.name, price(row.sync.input),
-                   price(row.sync.output), price(row.sync.cache_read), model.batch ? "yes" : "no",
-                   model.cache == catalogue::CacheMode::kNone          ? "none"
+        fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} {}\n",
+                   provider.name + "/" + model.name, price(row.sync.input), price(row.sync.output),
+                   price(row.sync.cache_read), model.batch ? "yes" : "no",
+                   model.cache == catalogue::CacheMode::kNone        ? "none"
                    : model.cache == catalogue::CacheMode::kAutomatic ? "automatic"
-                                                                      : "breakpoints",
+                                                                     : "breakpoints",
                    row.as_of);
       }
   });

@@ -36,7 +36,9 @@ struct Serving {
 
 asio::awaitable<void> send_reply(runtime::Exchange* exchange, Serving* serving, sim::Reply reply) {
   using Fate = sim::Reply::Fate;
-  const auto pause = [&](Duration virtual_time) { return exchange->sleep(serving->clock.to_real(virtual_time)); };
+  const auto pause = [&](Duration virtual_time) {
+    return exchange->sleep(serving->clock.to_real(virtual_time));
+  };
   if (reply.fate == Fate::kNoAnswer) {
     co_await exchange->sleep(std::chrono::hours(24));
     exchange->abort();
@@ -85,7 +87,8 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
   const auto digits = colon == std::string::npos ? text.size() : colon + 1;
   const auto [stop, code] = std::from_chars(text.data() + digits, end, port);
   if (colon == std::string::npos || code != std::errc() || stop != end || port > 65535)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("--listen '{}' is not HOST:PORT", text), "such as 127.0.0.1:8080");
+    return fail(ErrorKind::kInvalidArgument, fmt::format("--listen '{}' is not HOST:PORT", text),
+                "such as 127.0.0.1:8080");
   return std::pair(text.substr(0, colon), static_cast<std::uint16_t>(port));
 }
 
@@ -96,12 +99,15 @@ Result<void> run_sim(const SimFlags& flags) {
     WEIR_TRY(options.faults_json, runtime::read_whole_file(flags.faults_path, kFaultsBytesMax));
   }
   if (!(flags.scale > 0 && flags.scale <= 600))
-    return fail(ErrorKind::kInvalidArgument, "--time-scale is out of range", "more than 0, at most 600");
+    return fail(ErrorKind::kInvalidArgument, "--time-scale is out of range",
+                "more than 0, at most 600");
   runtime::SystemClock system;
   Time epoch = system.now();
   if (!flags.epoch.empty()) {
     const auto parsed = parse_rfc3339(flags.epoch);
-    if (!parsed) return fail(ErrorKind::kInvalidArgument, "--epoch is no RFC 3339 time", "such as 2026-11-23T00:00:00Z");
+    if (!parsed)
+      return fail(ErrorKind::kInvalidArgument, "--epoch is no RFC 3339 time",
+                  "such as 2026-11-23T00:00:00Z");
     epoch = *parsed;
   }
   options.epoch = epoch;
@@ -112,12 +118,16 @@ Result<void> run_sim(const SimFlags& flags) {
   asio::io_context io;
   runtime::ScaledClock clock(epoch, flags.scale);
   Serving serving{clock, *simulator};
-  runtime::HttpServer::Options server_options{.host = address.first, .port = address.second, .body_bytes_max = kBodyBytesMax};
-  WEIR_TRY(auto server, runtime::HttpServer::create(io, server_options, [&serving](runtime::Exchange* exchange) {
-    return serve(exchange, &serving);
-  }));
-  fmt::print("weir sim listens on {} (time scale {}, seed {}). Its answers are a keyword classifier's, no language model's.\n",
-             server->url(), flags.scale, flags.seed);
+  runtime::HttpServer::Options server_options{
+      .host = address.first, .port = address.second, .body_bytes_max = kBodyBytesMax};
+  WEIR_TRY(auto server,
+           runtime::HttpServer::create(io, server_options, [&serving](runtime::Exchange* exchange) {
+             return serve(exchange, &serving);
+           }));
+  fmt::print(
+      "weir sim listens on {} (time scale {}, seed {}). Its answers are a keyword classifier's, no "
+      "language model's.\n",
+      server->url(), flags.scale, flags.seed);
   for (const auto& known : sim::registered()) fmt::print("  {}/{}\n", server->url(), known.name);
   std::fflush(stdout);
   asio::signal_set signals(io, SIGINT, SIGTERM);
@@ -132,17 +142,29 @@ Result<void> run_sim(const SimFlags& flags) {
 
 void add_sim(CLI::App& app, int& code) {
   auto flags = std::make_shared<SimFlags>();
-  auto* sim = app.add_subcommand("sim", "simulates the providers: wire formats, batches, caches, prices, faults; no key needed");
-  sim->add_option("--listen", flags->listen, "HOST:PORT; port 0 takes any free one and prints it")->capture_default_str();
-  sim->add_option("--seed", flags->seed, "same seed and requests, same answers and bill")->capture_default_str();
-  sim->add_option("--time-scale", flags->scale, "virtual seconds in a real one, at most 600")->capture_default_str();
-  sim->add_option("--batch-hit-rate", flags->batch_hit_rate, "probability that a batch row which could read a cache does")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  auto* sim = app.add_subcommand(
+      "sim",
+      "simulates the providers: wire formats, batches, caches, prices, faults; no key needed");
+  sim->add_option("--listen", flags->listen, "HOST:PORT; port 0 takes any free one and prints it")
+      ->capture_default_str();
+  sim->add_option("--seed", flags->seed, "same seed and requests, same answers and bill")
+      ->capture_default_str();
+  sim->add_option("--time-scale", flags->scale, "virtual seconds in a real one, at most 600")
+      ->capture_default_str();
+  sim->add_option("--batch-hit-rate", flags->batch_hit_rate,
+                  "probability that a batch row which could read a cache does")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   sim->add_option("--faults", flags->faults_path, "JSON file of faults to play");
   sim->add_option("--epoch", flags->epoch, "virtual time at the start, RFC 3339 (default: now)");
-  sim->add_option("--requests-per-minute", flags->requests_per_minute, "of an account at one provider before it gets 429")->capture_default_str();
+  sim->add_option("--requests-per-minute", flags->requests_per_minute,
+                  "of an account at one provider before it gets 429")
+      ->capture_default_str();
   sim->footer(
-      "\nBase URLs: http://HOST:PORT/openAI/v1 and http://HOST:PORT/anthropic. Any key is an account; one that begins with\n"
-      "`invalid` is refused. GET /_sim/bill lists every billed row, /_sim/state what is stored, /_sim/clock the time.");
+      "\nBase URLs: http://HOST:PORT/openAI/v1 and http://HOST:PORT/anthropic. Any key is an "
+      "account; one that begins with\n"
+      "`invalid` is refused. GET /_sim/bill lists every billed row, /_sim/state what is stored, "
+      "/_sim/clock the time.");
   sim->callback([flags, &code] {
     const auto done = run_sim(*flags);
     if (done) return;

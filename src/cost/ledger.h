@@ -20,29 +20,30 @@ struct LedgerEntry {
   // sequence of its custom_id. Unique.
   std::uint64_t batch = 0;
   std::uint64_t sequence = 0;
-  AttemptId attempt;          // sync only; a batch row's attempt id is its custom_id
+  AttemptId attempt;  // sync only; a batch row's attempt id is its custom_id
   std::uint64_t item = 0;
   Outcome outcome = Outcome::kBilled;
-  bool answered = false;      // this attempt gave the item its end (a billed one that did not is a repeat)
-  Time priced_at;             // the provider's creation time, which chose the price row
+  bool answered =
+      false;       // this attempt gave the item its end (a billed one that did not is a repeat)
+  Time priced_at;  // the provider's creation time, which chose the price row
   llm::Usage usage;
   Money cost;
-  Money baseline;             // the same tokens sync and uncached
-  Money uncached;             // the same tokens on the same route, uncached
+  Money baseline;  // the same tokens sync and uncached
+  Money uncached;  // the same tokens on the same route, uncached
 };
 
 /// Sums over a ledger.
 struct LedgerTotals {
   std::uint64_t billed = 0, unknown = 0, repeats = 0;
-  std::uint64_t cache_hits = 0;          // billed answers with any cached token
+  std::uint64_t cache_hits = 0;  // billed answers with any cached token
   std::uint64_t answers = 0, batch_answers = 0;
-  llm::Usage usage;                      // of all billed entries
+  llm::Usage usage;  // of all billed entries
   llm::Usage answered_usage;
-  MoneySum spent;                        // billed
-  MoneySum exposure;                     // ceilings of unknown attempts
-  MoneySum baseline;                     // of answers: the work done once
-  MoneySum uncached;                     // of answers, on the route they took
-  MoneySum answers_spent;                // spent on answers; spent - answers_spent went to repeats
+  MoneySum spent;          // billed
+  MoneySum exposure;       // ceilings of unknown attempts
+  MoneySum baseline;       // of answers: the work done once
+  MoneySum uncached;       // of answers, on the route they took
+  MoneySum answers_spent;  // spent on answers; spent - answers_spent went to repeats
   void add(const LedgerEntry& entry);
 };
 

@@ -21,7 +21,8 @@ Price write_price(const catalogue::Rates& rates, llm::CacheTtl ttl) {
 
 const catalogue::Rates& rates_for(const catalogue::PriceRow& row, llm::Route route, Tokens prompt) {
   const bool batch = route == llm::Route::kBatch;
-  if (row.long_threshold && prompt > *row.long_threshold) return batch ? row.long_batch : row.long_sync;
+  if (row.long_threshold && prompt > *row.long_threshold)
+    return batch ? row.long_batch : row.long_sync;
   return batch ? row.batch : row.sync;
 }
 
@@ -30,7 +31,8 @@ Money cost_of(const llm::Usage& usage, const catalogue::PriceRow& row, llm::Rout
   return usage.input * rates.input + usage.cache_read * read_price(rates) +
          usage.cache_write_5m * write_price(rates, llm::CacheTtl::k5m) +
          usage.cache_write_1h * write_price(rates, llm::CacheTtl::k1h) +
-         usage.cache_write * write_price(rates, llm::CacheTtl::kDefault) + usage.output * rates.output;
+         usage.cache_write * write_price(rates, llm::CacheTtl::kDefault) +
+         usage.output * rates.output;
 }
 
 Money uncached_cost_of(const llm::Usage& usage, const catalogue::PriceRow& row, llm::Route route) {
@@ -42,9 +44,9 @@ Money ceiling_of(std::uint64_t prompt_bytes, Tokens output_max, const catalogue:
                  llm::Route route) {
   const Tokens prompt{static_cast<std::int64_t>(prompt_bytes) + kScaffoldTokensMax};
   const auto& rates = rates_for(row, route, prompt);
-  const auto dearest =
-      std::max({rates.input, write_price(rates, llm::CacheTtl::k5m),
-                write_price(rates, llm::CacheTtl::k1h), write_price(rates, llm::CacheTtl::kDefault)});
+  const auto dearest = std::max({rates.input, write_price(rates, llm::CacheTtl::k5m),
+                                 write_price(rates, llm::CacheTtl::k1h),
+                                 write_price(rates, llm::CacheTtl::kDefault)});
   return prompt * dearest + output_max * rates.output;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cost/pricing.h"
 #include "engine/job_engine.h"
 #include "json/write.h"
 
@@ -29,7 +30,10 @@ void write_usage(json::Writer& w, const llm::Usage& usage) {
 }
 
 void write_error(json::Writer& w, const Error& error) {
-  w.key("error").begin_object().field("kind", to_string(error.kind)).field("message", error.message);
+  w.key("error")
+      .begin_object()
+      .field("kind", to_string(error.kind))
+      .field("message", error.message);
   if (!error.hint.empty()) w.field("hint", error.hint);
   if (error.http_status != 0) w.field("http_status", static_cast<std::int64_t>(error.http_status));
   if (!error.provider_code.empty()) w.field("code", error.provider_code);
@@ -86,20 +90,22 @@ std::string JobEngine::output_line(const Ending& e) const {
 }
 
 Result<void> JobEngine::end_item(Ending ending) {
-  if (const auto row = deviating_.find(ending.item); row != deviating_.end()) {
-    auto earlier = reasons_of(row->second.reasons);
-    earlier.insert(earlier.end(), ending.reasons.begin(), ending.reasons.end());
-    ending.reasons = std::move(earlier);
+  const auto row = deviating_.find(ending.item);
+  if (row != deviating_.end()) {
+    ending.reasons = reasons_of(row->second.reasons);
     ending.attempts += row->second.attempts;
-    deviating_.erase(row);
-    rows_ended_.push_back(ending.item);
-    retry_due_.erase(ending.item);
-    rate_limited_.erase(ending.item);
   }
-  ResultLog::Record record{.item = ending.item, .sequence = ending.sequence, .end = ending.end};
+  ResultLog::Record record{
+      .item = ending.item, .batch = ending.batch, .sequence = ending.sequence, .end = ending.end};
   record.line = output_line(ending);
   if (ending.response) record.usage_raw = ending.response->usage_raw;
   WEIR_CHECK(log_->append(record));
+  if (row != deviating_.end()) {
+    deviating_.erase(row);
+    rows_ended_.push_back(ending.item);
+  }
+  retry_due_.erase(ending.item);
+  rate_limited_.erase(ending.item);
   switch (ending.end) {
     case ItemEnd::kSucceeded: ++counts_.succeeded; break;
     case ItemEnd::kFailed: ++counts_.failed; break;
@@ -112,19 +118,56 @@ Result<void> JobEngine::end_item(Ending ending) {
 
 // An item that is not sent: it was no good at accept, or cannot be said to this provider.
 Result<void> JobEngine::end_rejected(std::uint64_t item, const Item& source_item, Error error) {
-  return end_item({.item = item, .end = ItemEnd::kFailed, .id = source_item.id,
-                   .line = source_item.line, .error = std::move(error)});
+  return end_item({.item = item,
+                   .end = ItemEnd::kFailed,
+                   .id = source_item.id,
+                   .line = source_item.line,
+                   .error = std::move(error)});
+}
+
+// An item whose tries are over. `sequence` is its last sync attempt's.
+Result<void> JobEngine::end_failed(std::uint64_t item, std::uint64_t sequence, Error error) {
+  Item known;
+  if (auto source_item = parts_.source.item(item)) known = std::move(*source_item);
+  return end_item({.item = item,
+                   .sequence = sequence,
+                   .end = ItemEnd::kFailed,
+                   .id = known.id,
+                   .line = known.line,
+                   .error = std::move(error)});
+}
+
+cost::LedgerEntry JobEngine::billed_entry(cost::LedgerEntry entry, llm::Route route) const {
+  const auto& row = parts_.model.price_at(entry.priced_at);
+  entry.cost = cost::cost_of(entry.usage, row, route);
+  entry.baseline = cost::baseline_of(entry.usage, row);
+  entry.uncached = cost::uncached_cost_of(entry.usage, row, route);
+  return entry;
+}
+
+void JobEngine::book(const cost::LedgerEntry& entry) {
+  ledger_pending_.push_back(entry);
+  totals_.add(entry);
 }
 
 // A billed answer: booked, checked, written. `entry` names the attempt; its money is filled in here.
-Result<void> JobEngine::end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
-                                     std::string attempt_id, bool marked) {
-  Ending ending{.item = entry.item, .attempt_id = std::move(attempt_id), .route = route, .marked = marked,
+Result<void> JobEngine::end_answered(llm::Response response, llm::Route route,
+                                     cost::LedgerEntry entry, std::string attempt_id, bool marked) {
+  Ending ending{.item = entry.item,
+                .batch = entry.batch,
+                .sequence = entry.sequence,
+                .attempt_id = std::move(attempt_id),
+                .route = route,
+                .marked = marked,
                 .attempts = 1};
-  if (route == llm::Route::kSync) ending.sequence = entry.sequence;
   entry.usage = response.usage;
-  entry.answered = true;
   entry = billed_entry(std::move(entry), route);
+  WEIR_TRY(const auto end, log_->end_of(entry.item));
+  if (end != ItemEnd::kNone) {  // another attempt was faster: paid, not needed
+    book(entry);
+    return {};
+  }
+  entry.answered = true;
   ending.cost = entry.cost;
   auto source_item = parts_.source.item(entry.item);
   if (source_item) {

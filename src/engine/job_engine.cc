@@ -3,10 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-
-#include "cost/pricing.h"
-#include "json/value.h"
 
 namespace weir::engine {
 namespace {
@@ -48,127 +44,10 @@ Result<void> JobEngine::begin(Time now) {
   reason("cache: " + job_.plan.cache.reason);
   job_.primed = !(job_.plan.route == llm::Route::kBatch && job_.plan.cache.prime);
   sync_primed_ = !job_.plan.cache.prime;
-  WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items, 0, {}));
+  WEIR_TRY(log_,
+           ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items, 0, {}));
   WEIR_CHECK(log_->recover([](const ResultLog::Record&) { return false; }));
   return commit_now("begin");
-}
-
-Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
-  std::uint64_t last_batch = 0;
-  for (auto& aggregate : loaded) {
-    if (aggregate.kind == AggregateKind::kJob) {
-      WEIR_TRY(job_, JobState::decode(aggregate.state));
-      job_version_ = aggregate.version;
-      continue;
-    }
-    BatchRun run;
-    WEIR_TRY(run.state, BatchState::decode(aggregate.state));
-    run.version = aggregate.version;
-    if (run.state.phase == BatchPhase::kHeld) ++batches_held_;
-    else if (run.state.phase != BatchPhase::kRunning) ++batches_ended_;
-    last_batch = std::max(last_batch, run.state.number);
-    const bool settled = run.state.phase == BatchPhase::kEnded || run.state.phase == BatchPhase::kRefused;
-    if (!settled) reserved_ = reserved_ + run.state.ceiling;
-    if (run.state.phase != BatchPhase::kRunning) continue;
-    batches_.emplace(run.state.number, std::move(run));
-  }
-  if (const auto changed = difference(job_.identity, options_.identity); !changed.empty())
-    return fail(ErrorKind::kInvalidArgument,
-                fmt::format("{} belongs to another job: {}", options_.output_path, changed),
-                "undo the change, choose another output, or begin again with --restart");
-  WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items,
-                                 job_.segment_bytes, job_.output));
-  // Images that an earlier process began and did not finish.
-  for (auto number = last_batch + 1; number <= job_.batches; ++number)
-    WEIR_CHECK(parts_.files.remove(image_path(number)));
-  WEIR_TRY(auto rows, parts_.store.load_items());
-  for (auto& row : rows) deviating_.emplace(row.item, std::move(row));
-  WEIR_CHECK(recover_journal());
-  WEIR_TRY(counts_, log_->count());
-  for (const auto& [item, row] : deviating_)
-    if (row.state == ItemRow::State::kRetrySync) retry_due_[item] = now;
-  WEIR_CHECK(commit_now("recover"));
-  for (auto& [number, run] : batches_)
-    WEIR_CHECK(feed(run, {.kind = provider::BatchEvent::Kind::kRestarted}, now));
-  return {};
-}
-
-// What the last process sent and did not commit: answers that reached the segment count, the rest is unknown.
-Result<void> JobEngine::recover_journal() {
-  std::map<std::uint64_t, JournalEntry> left;  // by sequence
-  for (auto& entry : parts_.journal.entries()) left.emplace(entry.sequence, entry);
-  if (!left.empty()) next_sequence_ = left.rbegin()->first + 1;
-  WEIR_CHECK(parts_.store.visit_ledger([&](const cost::LedgerEntry& entry) {
-    totals_.add(entry);
-    if (entry.batch != 0) return true;
-    next_sequence_ = std::max(next_sequence_, entry.sequence + 1);
-    const auto settled = left.find(entry.sequence);  // committed, not yet released
-    if (settled == left.end()) return true;
-    slots_settled_.push_back(settled->second.slot);
-    left.erase(settled);
-    return true;
-  }));
-  sync_primed_ = !job_.plan.cache.prime || totals_.answers > 0;
-  std::set<std::uint64_t> answered;
-  WEIR_CHECK(log_->recover([&](const ResultLog::Record& record) {
-    const auto found = left.find(record.sequence);
-    if (record.sequence == ResultLog::kNoSequence || found == left.end()) return false;
-    auto& entry = found->second;
-    if (entry.outcome == JournalEntry::Outcome::kOpen) {
-      // The record was written, the journal was not yet: the output line tells what was billed.
-      json::Parser parser;
-      const auto line = parser.parse(record.line);
-      const bool billed = line && line->find("usage").has_value();
-      entry.outcome = billed ? JournalEntry::Outcome::kBilled : JournalEntry::Outcome::kNotBilled;
-      entry.priced_at = entry.sent_at;
-      if (billed) entry.usage = usage_of_line(*line);
-    }
-    answered.insert(record.sequence);
-    return true;
-  }));
-  for (const auto& [sequence, entry] : left)
-    WEIR_CHECK(settle_left_over(entry, answered.contains(sequence)));
-  if (!left.empty())
-    reason(fmt::format("an earlier process ended with {} sync attempts unsettled", left.size()));
-  return {};
-}
-
-Result<void> JobEngine::settle_left_over(const JournalEntry& entry, bool answered) {
-  using Outcome = JournalEntry::Outcome;
-  slots_settled_.push_back(entry.slot);
-  if (entry.outcome == Outcome::kBilled) {
-    book(billed_entry({.sequence = entry.sequence, .attempt = entry.attempt, .item = entry.item,
-                       .answered = answered, .priced_at = entry.priced_at, .usage = entry.usage},
-                      llm::Route::kSync));
-  } else if (entry.outcome != Outcome::kNotBilled) {
-    book({.sequence = entry.sequence, .attempt = entry.attempt, .item = entry.item,
-          .outcome = cost::LedgerEntry::Outcome::kUnknown, .priced_at = entry.sent_at, .cost = entry.ceiling});
-  }
-  if (entry.item >= job_.items) return {};
-  WEIR_TRY(const auto end, log_->end_of(entry.item));
-  if (end != ItemEnd::kNone) {
-    if (deviating_.erase(entry.item) != 0) rows_ended_.push_back(entry.item);
-    return {};
-  }
-  auto& row = deviate(entry.item, ItemRow::State::kRetrySync,
-                      entry.outcome == Outcome::kNotBilled
-                          ? "an earlier process ended before the retry"
-                          : "the process ended while an attempt was on its way; its outcome is unknown");
-  ++row.attempts;
-  return {};
-}
-
-cost::LedgerEntry JobEngine::billed_entry(cost::LedgerEntry entry, llm::Route route) const {
-  const auto& row = parts_.model.price_at(entry.priced_at);
-  entry.cost = cost::cost_of(entry.usage, row, route);
-  entry.baseline = cost::baseline_of(entry.usage, row);
-  entry.uncached = cost::uncached_cost_of(entry.usage, row, route);
-  return entry;
-}
-
-void JobEngine::book(const cost::LedgerEntry& entry) {
-  ledger_pending_.push_back(entry);
-  totals_.add(entry);
 }
 
 void JobEngine::reason(std::string text) {
@@ -190,10 +69,12 @@ Result<void> JobEngine::extend_output(bool all) {
 }
 
 Result<void> JobEngine::commit_now(std::string name) {
+  if (broken_) return std::unexpected(*broken_);
   WEIR_CHECK(log_->sync());
   job_.segment_bytes = log_->segment_bytes();
   Commit commit{.fence = options_.fence, .name = std::move(name)};
-  commit.aggregates.push_back({AggregateKind::kJob, 0, job_.identity.account, job_version_, job_.encode()});
+  commit.aggregates.push_back(
+      {AggregateKind::kJob, 0, job_.identity.account, job_version_, job_.encode()});
   for (auto& [number, run] : batches_)
     if (run.dirty)
       commit.aggregates.push_back(
@@ -202,7 +83,8 @@ Result<void> JobEngine::commit_now(std::string name) {
   std::sort(rows_dirty_.begin(), rows_dirty_.end());
   rows_dirty_.erase(std::unique(rows_dirty_.begin(), rows_dirty_.end()), rows_dirty_.end());
   for (const auto item : rows_dirty_)
-    if (const auto row = deviating_.find(item); row != deviating_.end()) commit.items.push_back(row->second);
+    if (const auto row = deviating_.find(item); row != deviating_.end())
+      commit.items.push_back(row->second);
   commit.items_ended = rows_ended_;
   WEIR_CHECK(parts_.store.commit(commit));
   ++job_version_;
@@ -215,18 +97,20 @@ Result<void> JobEngine::commit_now(std::string name) {
   slots_settled_.clear();
   for (const auto& path : images_done_) WEIR_CHECK(parts_.files.remove(path));
   images_done_.clear();
-  std::erase_if(batches_, [](const auto& entry) { return entry.second.state.phase != BatchPhase::kRunning; });
+  std::erase_if(batches_,
+                [](const auto& entry) { return entry.second.state.phase != BatchPhase::kRunning; });
   job_dirty_ = must_commit_ = false;
   return {};
 }
 
 Result<void> JobEngine::flush() {
   if (!unsettled() && !job_dirty_) return {};
-  WEIR_CHECK(extend_output(false));
-  return commit_now("flush");
+  WEIR_CHECK(noted(extend_output(false)));
+  return noted(commit_now("flush"));
 }
 
-Result<Turn> JobEngine::turn(Time now) {
+Result<Turn> JobEngine::take_turn(Time now) {
+  if (broken_) return std::unexpected(*broken_);
   if (job_.phase == JobPhase::kRunning && !stopped_) {
     if (!draining_) {
       WEIR_CHECK(batch_timers(now));
@@ -234,28 +118,51 @@ Result<Turn> JobEngine::turn(Time now) {
       WEIR_CHECK(send_sync(now));
     }
   }
-  const bool crowded = ledger_pending_.size() + rows_dirty_.size() + slots_settled_.size() > kPendingMax ||
-                       parts_.journal.free_slots() < options_.concurrency_max;
+  const bool crowded =
+      ledger_pending_.size() + rows_dirty_.size() + slots_settled_.size() > kPendingMax ||
+      parts_.journal.free_slots() < options_.concurrency_max;
   if (must_commit_ || crowded) {
     WEIR_CHECK(extend_output(false));
     WEIR_CHECK(commit_now(must_commit_ ? "step" : "settle"));
   }
   Turn out;
   out.calls = std::exchange(calls_, {});
-  if (job_.phase == JobPhase::kRunning && complete()) WEIR_CHECK(finish(now));
+  // A batch may still have something to tidy up at the provider.
+  if (job_.phase == JobPhase::kRunning && complete() && batches_.empty()) WEIR_CHECK(finish(now));
   const bool quiet = flights_.empty() && batch_calls_.empty() && out.calls.empty();
   out.done = job_.phase == JobPhase::kDone || (quiet && (draining_ || stopped_ || out_of_work()));
-  if (!out.done) out.wake_at = next_wake(now);
   if (out.done) {
     WEIR_CHECK(extend_output(true));
     WEIR_CHECK(commit_now("end"));
+    return out;
   }
+  out.wake_at = next_wake(now);
+  if (quiet && !out.wake_at) WEIR_CHECK(expect_progress(out, now));
+  else idle_ = false;
   return out;
+}
+
+// Nothing is under way, no time is waited for and the job is not done: the next turn finds something to do, or we have lost it.
+Result<void> JobEngine::expect_progress(Turn& turn, Time now) {
+  if (idle_)
+    return fail(ErrorKind::kInternal,
+                fmt::format("{} of {} items have ended and nothing is left to wait for",
+                            counts_.ended(), job_.items),
+                "run the same command: it goes on from the store");
+  idle_ = true;
+  turn.wake_at = now;
+  return {};
+}
+
+std::size_t JobEngine::running() const {
+  return static_cast<std::size_t>(std::count_if(
+      batches_.begin(), batches_.end(),
+      [](const auto& entry) { return entry.second.state.phase == BatchPhase::kRunning; }));
 }
 
 // Nothing runs and nothing can be begun, though items are left: the spend limit, or a batch that a human must look at.
 bool JobEngine::out_of_work() const {
-  if (!batches_.empty() || filling_) return false;
+  if (running() > 0 || filling_) return false;
   if (spend_stopped_) return true;
   return batches_held_ > 0 && retry_due_.empty() && job_.next_item >= job_.items &&
          std::none_of(deviating_.begin(), deviating_.end(), [](const auto& entry) {
@@ -271,6 +178,7 @@ Result<void> JobEngine::finish(Time now) {
 }
 
 std::optional<Time> JobEngine::next_wake(Time now) const {
+  if (draining_ || stopped_) return std::nullopt;  // only what is in flight is awaited
   std::optional<Time> wake;
   const auto consider = [&](std::optional<Time> at) {
     if (at && (!wake || *at < *wake)) wake = at;
@@ -285,8 +193,11 @@ std::optional<Time> JobEngine::next_wake(Time now) const {
 }
 
 Progress JobEngine::progress() const {
-  Progress p{.items = job_.items, .succeeded = counts_.succeeded, .failed = counts_.failed,
-             .cancelled = counts_.cancelled, .in_flight = flights_.size()};
+  Progress p{.items = job_.items,
+             .succeeded = counts_.succeeded,
+             .failed = counts_.failed,
+             .cancelled = counts_.cancelled,
+             .in_flight = flights_.size()};
   p.retrying = deviating_.size();
   p.batches_running = batches_.size();
   p.batches_ended = batches_ended_;
@@ -300,7 +211,9 @@ Progress JobEngine::progress() const {
                            run.state.priming ? "(priming) " : "",
                            run.state.view.status.empty() ? "submitting" : run.state.view.status);
   }
-  if (filling_) p.doing += fmt::format("{}encoding batch {}", p.doing.empty() ? "" : ", ", filling_->state.number);
+  if (filling_)
+    p.doing +=
+        fmt::format("{}encoding batch {}", p.doing.empty() ? "" : ", ", filling_->state.number);
   return p;
 }
 

@@ -9,8 +9,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "catalogue/catalogue.h"
@@ -36,12 +38,12 @@ struct JobOptions {
   bool caching = true;
   std::optional<Money> spend_max;
   std::uint64_t concurrency_max = 8;
-  std::uint64_t batches_running_max = 4;      // bounds the spool on disk
+  std::uint64_t batches_running_max = 4;  // bounds the spool on disk
   std::uint64_t fence = 1;
-  std::string folder;        // of the store: segments, slots, images
+  std::string folder;  // of the store: segments, slots, images
   std::string output_path;
   Tokens output_max{1024};
-  std::uint64_t prefix_bytes = 0;             // of the static part that all items share
+  std::uint64_t prefix_bytes = 0;  // of the static part that all items share
   std::uint64_t variable_bytes_mean = 0;
 };
 
@@ -70,8 +72,8 @@ struct Call {
 
 struct Turn {
   std::vector<Call> calls;
-  std::optional<Time> wake_at;   // nothing to do before it, unless something happens
-  bool done = false;             // every item has ended, or stopped_because says why not
+  std::optional<Time> wake_at;  // nothing to do before it, unless something happens
+  bool done = false;            // every item has ended, or stopped_because says why not
 };
 
 /// For people: where the job stands.
@@ -80,7 +82,7 @@ struct Progress {
   std::uint64_t in_flight = 0, in_batches = 0, retrying = 0;
   std::uint64_t batches_running = 0, batches_ended = 0, batches_held = 0;
   MoneySum spent, exposure, reserved;
-  std::string doing;             // "encoding batch 2", "batch 1 in_progress", …
+  std::string doing;  // "encoding batch 2", "batch 1 in_progress", …
   [[nodiscard]] std::uint64_t ended() const { return succeeded + failed + cancelled; }
 };
 
@@ -90,22 +92,33 @@ class JobEngine {
   /// @error kInvalidArgument it is another job (the message shows the difference); what Store and files report.
   static Result<std::unique_ptr<JobEngine>> create(JobOptions options, JobParts parts, Time now);
 
-  Result<Turn> turn(Time now);
-  /// The complete answer to a kSync or kBatchStep call, or a refused kRows one.
-  Result<void> on_answer(std::uint64_t call, http::Response response, Time now);
+  // An error of any of these is the store's, a file's or our own bug. From then on nothing is committed any more: what stands
+  // in memory may be half done, what stands on disk is whole, and another engine goes on from there.
+  Result<Turn> turn(Time now) { return noted(take_turn(now)); }
+  /// The complete answer to a kSync or kBatchStep call. For a kRows call: its artefact was refused (any status but 200); the
+  /// rows that came before are kept, and the adapter says whether to ask again.
+  Result<void> on_answer(std::uint64_t call, http::Response response, Time now) {
+    return noted(take_answer(call, std::move(response), now));
+  }
   /// kUnavailable: surely not sent. kDeadlineExceeded: outcome unknown. kCancelled: the driver stopped it (unknown as well).
-  Result<void> on_failure(std::uint64_t call, const Error& error, Time now);
+  Result<void> on_failure(std::uint64_t call, const Error& error, Time now) {
+    return noted(take_failure(call, error, now));
+  }
   /// Bytes of a kRows artefact. False: stop reading, on_rows_end is not due.
-  Result<bool> on_rows(std::uint64_t call, std::string_view bytes, Time now);
-  Result<void> on_rows_end(std::uint64_t call, Time now);
+  Result<bool> on_rows(std::uint64_t call, std::string_view bytes, Time now) {
+    return noted(take_rows(call, bytes, now));
+  }
+  Result<void> on_rows_end(std::uint64_t call, Time now) { return noted(take_rows_end(call, now)); }
 
-  /// Nothing new is sent; what is in flight may still answer. turn().done comes when nothing is in flight.
+  /// No item and no batch is begun any more. What is in flight may still answer, and a batch whose step is answered goes on to
+  /// the next until it has to wait: an upload is not left without its create. turn().done comes when nothing is in flight.
   void drain() { draining_ = true; }
   /// Commits what is settled; drivers call it every 100 ms of real time while there is traffic.
   Result<void> flush();
   /// Whether flush() has something worth a commit.
   [[nodiscard]] bool unsettled() const {
-    return !ledger_pending_.empty() || !rows_dirty_.empty() || log_->dirty() || !slots_settled_.empty();
+    return !ledger_pending_.empty() || !rows_dirty_.empty() || log_->dirty() ||
+           !slots_settled_.empty();
   }
   /// Adds real time spent by this process to the job.
   void add_wall(Duration wall) { job_.wall += wall; }
@@ -129,22 +142,23 @@ class JobEngine {
     std::uint64_t version = 0;
     bool dirty = false;
     std::optional<Time> wake_at;
-    std::string artefact;                       // being collected
+    std::string artefact;  // being collected
     std::optional<json::LineSplitter> splitter;
     bool cancel_asked = false;
     std::uint64_t hits = 0, answers = 0;
+    std::uint64_t cut_line = 0, cut_count = 0;  // where the artefact broke off, and how often there
   };
   struct Filling {  // a batch whose image is being written
     BatchState state;
     std::unique_ptr<File> image;
     std::string path, buffer;
     std::uint64_t written = 0;
-    std::vector<std::uint64_t> candidates;      // of a later round; empty: items in input order
-    std::string digest;                         // chained over what was flushed
+    std::vector<std::uint64_t> candidates;  // of a later round; empty: items in input order
+    std::string digest;                     // chained over what was flushed
   };
   struct Ending {  // an item's end, on its way into the result log
     std::uint64_t item = 0;
-    std::uint64_t sequence = ResultLog::kNoSequence;
+    std::uint64_t batch = 0, sequence = ResultLog::kNoSequence;
     ItemEnd end = ItemEnd::kNone;
     std::string id, attempt_id;
     std::uint64_t line = 0;
@@ -160,14 +174,17 @@ class JobEngine {
 
   JobEngine(JobOptions options, JobParts parts);
 
-  // job_engine.cc: life, recovery, commits
+  // job_engine.cc: life and commits
+  template <class T>
+  Result<T> noted(Result<T> result) {
+    if (!result && !broken_) broken_ = result.error();
+    return result;
+  }
   Result<void> begin(Time now);
-  Result<void> resume(std::vector<LoadedAggregate> loaded, Time now);
-  Result<void> recover_journal();
-  Result<void> settle_left_over(const JournalEntry& entry, bool answered);
-  cost::LedgerEntry billed_entry(cost::LedgerEntry entry, llm::Route route) const;
-  void book(const cost::LedgerEntry& entry);
+  Result<Turn> take_turn(Time now);
+  Result<void> expect_progress(Turn& turn, Time now);
   bool out_of_work() const;
+  std::size_t running() const;  // batches: an ended one stays in the map until its commit
   Result<void> commit_now(std::string name);
   Result<void> extend_output(bool all);
   bool complete() const { return counts_.ended() == job_.items; }
@@ -175,26 +192,44 @@ class JobEngine {
   std::optional<Time> next_wake(Time now) const;
   Result<void> finish(Time now);
 
+  // job_recover.cc: what an earlier process left
+  Result<void> resume(std::vector<LoadedAggregate> loaded, Time now);
+  Result<void> load_batch(const LoadedAggregate& aggregate);
+  Result<void> recover_journal();
+  Result<void> settle_left_over(const JournalEntry& entry, bool answered);
+
   // job_end.cc: how an item ends
   Result<void> end_item(Ending ending);
   Result<void> end_rejected(std::uint64_t item, const Item& source_item, Error error);
   Result<void> end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
                             std::string attempt_id, bool marked);
+  Result<void> end_failed(std::uint64_t item, std::uint64_t sequence, Error error);
+  cost::LedgerEntry billed_entry(cost::LedgerEntry entry, llm::Route route) const;
+  void book(const cost::LedgerEntry& entry);
   std::string output_line(const Ending& ending) const;
   ItemRow& deviate(std::uint64_t item, ItemRow::State state, std::string why);
 
   // job_sync.cc: the standard API
   Result<void> send_sync(Time now);
   Result<bool> send_item(std::uint64_t item, Time now);
+  Result<void> take_answer(std::uint64_t call, http::Response response, Time now);
+  Result<void> take_failure(std::uint64_t call, const Error& error, Time now);
   Result<void> sync_answer(const Flight& flight, const http::Response& response, Time now);
-  Result<void> sync_failed(const Flight& flight, const Error& error, JournalEntry::Outcome outcome, Time now);
+  Result<void> sync_failed(const Flight& flight, const Error& error, JournalEntry::Outcome outcome,
+                           Time now);
   std::optional<std::uint64_t> next_retry(Time now);
   llm::Request prepared(Item item, const plan::CachePlan& cache, bool* marked) const;
   bool affordable(Money ceiling) const;
-  Money ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes, Time now) const;
+  void reserve(Money ceiling) { reserved_ = reserved_ + ceiling; }
+  void release(Money ceiling) {
+    reserved_ = reserved_ - ceiling;
+    spend_waits_ = false;
+  }
+  Money ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes,
+                   Time now) const;
   void adapt_concurrency(bool limited, const Error& error, Time now);
 
-  // job_batch.cc: batches
+  // job_fill.cc: batches are planned, their images written
   Result<void> plan_batches(Time now);
   Result<void> start_filling(std::vector<std::uint64_t> candidates, Time now);
   Result<void> fill(Time now);
@@ -204,16 +239,30 @@ class JobEngine {
   Result<void> finish_filling(Time now);
   std::vector<std::uint64_t> replan_candidates() const;
   bool deadline_near(Time now) const;
+  std::string image_path(std::uint64_t number) const;
+
+  // job_batch.cc: a batch's life
   Result<void> feed(BatchRun& run, provider::BatchEvent event, Time now);
   Result<void> perform(BatchRun& run, provider::Step step, Time now);
   Result<void> batch_timers(Time now);
-  Result<bool> handle_row(BatchRun& run, provider::Row row, Time now);
-  Result<bool> row_line(BatchRun& run, const json::LineSplitter::Line& line, Time now);
-  Result<void> finish_batch(BatchRun& run, const provider::Finished& finished, Time now);
+  Result<void> finish_batch(BatchRun& run, const provider::Finished& finished);
   Result<void> settle_members(BatchRun& run, bool fallback, const std::string& why);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
   void observe_hits(const BatchRun& run);
-  std::string image_path(std::uint64_t number) const;
+
+  // job_rows.cc: the rows of its artefacts
+  Result<bool> take_rows(std::uint64_t call, std::string_view bytes, Time now);
+  Result<void> take_rows_end(std::uint64_t call, Time now);
+  Result<void> artefact_failed(BatchRun& run, Error error, Time now);
+  Result<bool> row_line(BatchRun& run, const json::LineSplitter::Line& line, Time now);
+  Result<bool> handle_row(BatchRun& run, provider::Row row, Time now);
+  Result<bool> late_row(const provider::Row& row, cost::LedgerEntry entry);
+  Result<void> errored_row(BatchRun& run, provider::Row row, std::uint64_t item, Time now);
+  Result<void> broken_row(BatchRun& run, const json::LineSplitter::Line& line, Error error,
+                          Time now);
+  Result<Money> row_ceiling(std::uint64_t item, Time now);
+  bool book_repeat(cost::LedgerEntry entry);
+  bool left_batch(std::uint64_t item) const;
 
   JobOptions options_;
   JobParts parts_;
@@ -222,23 +271,25 @@ class JobEngine {
   bool job_dirty_ = false, must_commit_ = false;
   std::unique_ptr<ResultLog> log_;
   ResultCounts counts_;
-  cost::LedgerTotals totals_;           // of the whole ledger, kept up with each entry
-  Money reserved_;                      // ceilings of flights and running batches
+  cost::LedgerTotals totals_;  // of the whole ledger, kept up with each entry
+  Money reserved_;             // ceilings of flights and of running and held batches
+  std::set<std::pair<std::uint64_t, std::uint64_t>>
+      repeats_;  // batch rows booked though they answered nothing
 
   std::map<std::uint64_t, ItemRow> deviating_;
   std::vector<std::uint64_t> rows_dirty_;
   std::vector<std::uint64_t> rows_ended_;
-  std::map<std::uint64_t, Time> retry_due_;        // item -> when
-  std::unordered_map<std::uint64_t, std::uint32_t> rate_limited_;   // item -> 429s so far
-  std::unordered_map<std::uint64_t, Flight> flights_;               // call -> attempt
-  std::unordered_map<std::uint64_t, std::uint64_t> batch_calls_;    // call -> batch number
-  std::map<std::uint64_t, BatchRun> batches_;                       // running ones, by number
+  std::map<std::uint64_t, Time> retry_due_;                        // item -> when
+  std::unordered_map<std::uint64_t, std::uint32_t> rate_limited_;  // item -> 429s so far
+  std::unordered_map<std::uint64_t, Flight> flights_;              // call -> attempt
+  std::unordered_map<std::uint64_t, std::uint64_t> batch_calls_;   // call -> batch number
+  std::map<std::uint64_t, BatchRun> batches_;                      // running ones, by number
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
 
   std::vector<cost::LedgerEntry> ledger_pending_;
-  std::vector<std::uint32_t> slots_settled_;       // to release after the commit
-  std::vector<std::string> images_done_;           // to remove after the commit
+  std::vector<std::uint32_t> slots_settled_;  // to release after the commit
+  std::vector<std::string> images_done_;      // to remove after the commit
   std::vector<Call> calls_;
   std::uint64_t next_call_ = 1, next_sequence_ = 1;
 
@@ -247,7 +298,9 @@ class JobEngine {
   std::uint64_t concurrency_ = 1, successes_ = 0;
   std::optional<Time> sync_pause_until_;
   bool draining_ = false, spend_stopped_ = false;
-  std::optional<Error> stopped_;
+  bool spend_waits_ = false;  // nothing is affordable until something that runs frees its reserve
+  bool idle_ = false;         // the last turn had nothing to wait for
+  std::optional<Error> stopped_, broken_;
 };
 
 /// The usage of an output line, as output_line wrote it.

@@ -31,8 +31,9 @@ llm::Request JobEngine::prepared(Item item, const plan::CachePlan& cache, bool* 
   if (cache.policy == llm::CachePolicy::kMarked) {
     const bool mark = job_.marking && item.prefix_markable && !request.system.empty();
     if (mark) request.system.front().mark = llm::CacheMark{cache.ttl};
-    else request.cache = parts_.model.automatic_writes_charged ? llm::CachePolicy::kSuppressed
-                                                               : llm::CachePolicy::kUntouched;
+    else
+      request.cache = parts_.model.automatic_writes_charged ? llm::CachePolicy::kSuppressed
+                                                            : llm::CachePolicy::kUntouched;
     *marked = mark;
   }
   return request;
@@ -41,18 +42,21 @@ llm::Request JobEngine::prepared(Item item, const plan::CachePlan& cache, bool* 
 Money JobEngine::ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes,
                             Time now) const {
   Tokens output = request.output_max.value_or(parts_.model.output_max.value_or(Tokens{128'000}));
-  if (request.raw && !request.output_max) {
-    json::Parser parser;
-    if (const auto body = parser.parse(request.raw->bytes))
-      for (const auto* key : {"max_completion_tokens", "max_tokens"})
-        if (const auto max = (*body)[key].integer()) output = Tokens{*max};
+  json::Parser parser;
+  if (const auto body = parser.parse(request.raw ? request.raw->bytes : "{}");
+      body && request.raw) {
+    for (const auto* key : {"max_completion_tokens", "max_tokens"})
+      if (const auto max = (*body)[key].integer(); max && !request.output_max) output = {*max};
+    // So many answers to one prompt, each as long.
+    output.count *= std::clamp<std::int64_t>((*body)["n"].integer_or(1), 1, 1000);
   }
   return cost::ceiling_of(bytes, output, parts_.model.price_at(now), route);
 }
 
 bool JobEngine::affordable(Money ceiling) const {
   if (!options_.spend_max) return true;
-  const MoneySum committed = totals_.spent + totals_.exposure + MoneySum{reserved_.pico};
+  MoneySum committed = totals_.spent + totals_.exposure + MoneySum{reserved_.pico};
+  if (filling_) committed += filling_->state.ceiling;
   return committed + MoneySum{ceiling.pico} <= MoneySum{options_.spend_max->pico};
 }
 
@@ -68,7 +72,7 @@ Result<void> JobEngine::send_sync(Time now) {
     sync_pause_until_.reset();
   }
   const bool sync_job = job_.plan.route == llm::Route::kSync;
-  while (flights_.size() < concurrency_ && !spend_stopped_ && !stopped_ &&
+  while (flights_.size() < concurrency_ && !spend_stopped_ && !spend_waits_ &&
          parts_.journal.free_slots() > 0) {
     // The first answer begins before the fan-out: a cache entry is readable only from then on.
     if (sync_job && !sync_primed_ && !flights_.empty()) return {};
@@ -82,8 +86,8 @@ Result<void> JobEngine::send_sync(Time now) {
     if (!sync_job || job_.next_item >= job_.items) return {};
     const auto item = job_.next_item;
     WEIR_TRY(const auto end, log_->end_of(item));
-    const bool on_its_way =
-        std::any_of(flights_.begin(), flights_.end(), [&](const auto& f) { return f.second.item == item; });
+    const bool on_its_way = std::any_of(flights_.begin(), flights_.end(),
+                                        [&](const auto& f) { return f.second.item == item; });
     if (end == ItemEnd::kNone && !deviating_.contains(item) && !on_its_way) {
       WEIR_TRY(const bool sent, send_item(item, now));
       if (!sent) return {};
@@ -110,14 +114,18 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
     auto shape = job_.shape;
     shape.items = std::max<std::uint64_t>(retry_due_.size() + 1, 1);
     if (shape.items < kFallbackMarkMin) shape.prefix_bytes = 0;
-    fallback_cache_ = plan::plan_cache({.provider = parts_.provider, .model = parts_.model, .shape = shape,
-                                        .now = now, .caching = options_.caching}, llm::Route::kSync);
+    fallback_cache_ = plan::plan_cache({.provider = parts_.provider,
+                                        .model = parts_.model,
+                                        .shape = shape,
+                                        .now = now,
+                                        .caching = options_.caching},
+                                       llm::Route::kSync);
   }
   Flight flight{.item = item};
   const auto id = source_item->id;
   const auto line = source_item->line;
-  const auto request = prepared(std::move(*source_item), fallback ? *fallback_cache_ : job_.plan.cache,
-                                &flight.marked);
+  const auto request = prepared(std::move(*source_item),
+                                fallback ? *fallback_cache_ : job_.plan.cache, &flight.marked);
   flight.attempt = AttemptId::make(now, parts_.random);
   const std::string attempt = flight.attempt.text();
   auto plan = parts_.adapter.encode_sync(request, {parts_.credentials, attempt});
@@ -127,15 +135,18 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
   }
   flight.ceiling = ceiling_of(request, llm::Route::kSync, plan->content_length(), now);
   if (!affordable(flight.ceiling)) {
-    spend_stopped_ = flights_.empty() && batches_.empty();  // what runs may yet free its reserve
+    spend_waits_ = true;  // what runs may yet free its reserve
+    spend_stopped_ = flights_.empty() && running() == 0 && !filling_;
     return false;
   }
   flight.sequence = next_sequence_++;
-  WEIR_TRY(flight.slot, parts_.journal.intent(flight.sequence, flight.attempt, item, flight.ceiling, now));
-  reserved_ = reserved_ + flight.ceiling;
+  WEIR_TRY(flight.slot,
+           parts_.journal.intent(flight.sequence, flight.attempt, item, flight.ceiling, now));
+  reserve(flight.ceiling);
   const auto call = next_call_++;
   flights_.emplace(call, flight);
-  calls_.push_back({.id = call, .kind = Call::Kind::kSync, .plan = std::move(*plan), .operation = "sync"});
+  calls_.push_back(
+      {.id = call, .kind = Call::Kind::kSync, .plan = std::move(*plan), .operation = "sync"});
   return true;
 }
 
@@ -153,20 +164,24 @@ void JobEngine::adapt_concurrency(bool limited, const Error& error, Time now) {
   reason("the provider limited the rate: concurrency was halved and requests waited as it asked");
 }
 
-Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& response, Time now) {
+Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& response,
+                                    Time now) {
   auto decoded = parts_.adapter.decode_sync(response, now);
   if (!decoded) {
     // A 2xx that cannot be read was answered, so it was billed: by how much is unknown.
     const bool answered = response.status >= 200 && response.status < 300;
-    return sync_failed(flight, decoded.error(),
-                       answered ? JournalEntry::Outcome::kUnknown : JournalEntry::Outcome::kNotBilled, now);
+    return sync_failed(
+        flight, decoded.error(),
+        answered ? JournalEntry::Outcome::kUnknown : JournalEntry::Outcome::kNotBilled, now);
   }
   sync_primed_ = true;
   adapt_concurrency(false, {}, now);
   const auto priced_at = decoded->created.value_or(now);
   const auto usage = decoded->usage;
   WEIR_CHECK(end_answered(std::move(*decoded), llm::Route::kSync,
-                          {.sequence = flight.sequence, .attempt = flight.attempt, .item = flight.item,
+                          {.sequence = flight.sequence,
+                           .attempt = flight.attempt,
+                           .item = flight.item,
                            .priced_at = priced_at},
                           flight.attempt.text(), flight.marked));
   parts_.journal.outcome(flight.slot, JournalEntry::Outcome::kBilled, priced_at, usage);
@@ -179,37 +194,40 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
   parts_.journal.outcome(flight.slot, outcome, now, {});
   slots_settled_.push_back(flight.slot);
   if (outcome == JournalEntry::Outcome::kUnknown)
-    book({.sequence = flight.sequence, .attempt = flight.attempt, .item = flight.item,
-          .outcome = cost::LedgerEntry::Outcome::kUnknown, .priced_at = now, .cost = flight.ceiling});
+    book({.sequence = flight.sequence,
+          .attempt = flight.attempt,
+          .item = flight.item,
+          .outcome = cost::LedgerEntry::Outcome::kUnknown,
+          .priced_at = now,
+          .cost = flight.ceiling});
   const bool limited = error.kind == ErrorKind::kRateLimited;
   if (limited) adapt_concurrency(true, error, now);
   if (concerns_account(error)) stopped_ = error;
+  WEIR_TRY(const auto end, log_->end_of(flight.item));
+  if (end != ItemEnd::kNone) return {};  // a row of its batch came after all
   auto& row = deviate(flight.item, ItemRow::State::kRetrySync, error.message);
   const bool never_sent = error.kind == ErrorKind::kUnavailable && error.http_status == 0;
   if (limited || never_sent) {
     const auto waits = ++rate_limited_[flight.item];
-    if (waits <= rate_limited_max || stopped_) {
-      retry_due_[flight.item] = now + backoff(never_sent ? waits : 0, error, parts_.random);
-      if (never_sent) sync_pause_until_ = std::max(sync_pause_until_.value_or(now), retry_due_[flight.item]);
-      return {};
-    }
+    if (waits > kRateLimitedMax) return end_failed(flight.item, flight.sequence, error);
+    retry_due_[flight.item] = now + backoff(never_sent ? waits : 0, error, parts_.random);
+    if (never_sent)
+      sync_pause_until_ = std::max(sync_pause_until_.value_or(now), retry_due_[flight.item]);
+    return {};
   }
-  if (!limited) ++row.attempts;
-  if (stopped_) {
+  if (concerns_account(
+          error)) {  // not the item's fault: the next process tries it as if this had not been
     retry_due_[flight.item] = now;
     return {};
   }
-  if (retryable(error.kind) && row.attempts < attempts_max) {
-    retry_due_[flight.item] = now + backoff(row.attempts, error, parts_.random);
-    return {};
-  }
-  Item known;
-  if (auto source_item = parts_.source.item(flight.item)) known = std::move(*source_item);
-  return end_item({.item = flight.item, .sequence = flight.sequence, .end = ItemEnd::kFailed, .id = known.id,
-                   .line = known.line, .error = error});
+  ++row.attempts;
+  if (!retryable(error.kind) || row.attempts >= kAttemptsMax)
+    return end_failed(flight.item, flight.sequence, error);
+  retry_due_[flight.item] = now + backoff(row.attempts, error, parts_.random);
+  return {};
 }
 
-Result<void> JobEngine::on_answer(std::uint64_t call, http::Response response, Time now) {
+Result<void> JobEngine::take_answer(std::uint64_t call, http::Response response, Time now) {
   if (response.headers.find("x-weir-simulated")) {
     job_dirty_ = job_dirty_ || !job_.simulated;
     job_.simulated = true;
@@ -217,28 +235,25 @@ Result<void> JobEngine::on_answer(std::uint64_t call, http::Response response, T
   if (const auto found = flights_.find(call); found != flights_.end()) {
     const Flight flight = found->second;
     flights_.erase(found);
-    reserved_ = reserved_ - flight.ceiling;
+    release(flight.ceiling);
     return sync_answer(flight, response, now);
   }
   const auto batch = batch_calls_.find(call);
   if (batch == batch_calls_.end()) return {};
   auto& run = batches_.at(batch->second);
   batch_calls_.erase(batch);
-  if (!run.artefact.empty()) {  // the artefact was refused
-    run.artefact.clear();
-    run.splitter.reset();
-    auto error = provider::error_of_status(response, now);
-    return feed(run, {.kind = provider::BatchEvent::Kind::kCollectFailed, .error = std::move(error)}, now);
-  }
-  return feed(run, {.kind = provider::BatchEvent::Kind::kAnswer, .response = std::move(response)}, now);
+  if (!run.artefact.empty())
+    return artefact_failed(run, provider::error_of_status(response, now), now);
+  return feed(run, {.kind = provider::BatchEvent::Kind::kAnswer, .response = std::move(response)},
+              now);
 }
 
-Result<void> JobEngine::on_failure(std::uint64_t call, const Error& error, Time now) {
+Result<void> JobEngine::take_failure(std::uint64_t call, const Error& error, Time now) {
   const bool not_sent = error.kind == ErrorKind::kUnavailable;
   if (const auto found = flights_.find(call); found != flights_.end()) {
     const Flight flight = found->second;
     flights_.erase(found);
-    reserved_ = reserved_ - flight.ceiling;
+    release(flight.ceiling);
     if (not_sent) return sync_failed(flight, error, JournalEntry::Outcome::kNotBilled, now);
     Error unknown = error;
     unknown.kind = ErrorKind::kDeadlineExceeded;
@@ -248,12 +263,8 @@ Result<void> JobEngine::on_failure(std::uint64_t call, const Error& error, Time 
   if (batch == batch_calls_.end()) return {};
   auto& run = batches_.at(batch->second);
   batch_calls_.erase(batch);
+  if (!run.artefact.empty()) return artefact_failed(run, error, now);
   using Kind = provider::BatchEvent::Kind;
-  if (!run.artefact.empty()) {
-    run.artefact.clear();
-    run.splitter.reset();
-    return feed(run, {.kind = Kind::kCollectFailed, .error = error}, now);
-  }
   return feed(run, {.kind = not_sent ? Kind::kNotSent : Kind::kLost, .error = error}, now);
 }
 

@@ -21,8 +21,8 @@ struct JournalEntry {
   Time sent_at;
   enum class Outcome : std::uint8_t { kOpen, kBilled, kNotBilled, kUnknown };
   Outcome outcome = Outcome::kOpen;
-  Time priced_at;      // when billed
-  llm::Usage usage;    // when billed
+  Time priced_at;    // when billed
+  llm::Usage usage;  // when billed
 };
 
 /// Slots are bounded; a slot is free again after release(). Not thread-safe.

@@ -21,7 +21,7 @@ struct FrameHeader {
   std::uint32_t line_bytes = 0;
   std::uint32_t usage_bytes = 0;
   std::uint32_t end = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t batch = 0;
   static constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
 };
 static_assert(sizeof(FrameHeader) == 40);
@@ -37,6 +37,7 @@ std::string encode_frame(const ResultLog::Record& record) {
   FrameHeader header;
   header.item = record.item;
   header.sequence = record.sequence;
+  header.batch = static_cast<std::uint32_t>(record.batch);
   header.line_bytes = static_cast<std::uint32_t>(record.line.size());
   header.usage_bytes = static_cast<std::uint32_t>(record.usage_raw.size());
   header.end = static_cast<std::uint32_t>(record.end);
@@ -65,11 +66,18 @@ std::optional<ResultLog::Record> decode_frame(std::string_view frame) {
   if (!header || frame.size() != sizeof *header + header->line_bytes + header->usage_bytes)
     return std::nullopt;
   if (frame_crc(frame) != header->crc) return std::nullopt;
-  return ResultLog::Record{.item = header->item,
-                           .sequence = header->sequence,
-                           .end = static_cast<ItemEnd>(header->end),
-                           .line = std::string(frame.substr(sizeof *header, header->line_bytes)),
-                           .usage_raw = std::string(frame.substr(sizeof *header + header->line_bytes))};
+  return ResultLog::Record{
+      .item = header->item,
+      .batch = header->batch,
+      .sequence = header->sequence,
+      .end = static_cast<ItemEnd>(header->end),
+      .line = std::string(frame.substr(sizeof *header, header->line_bytes)),
+      .usage_raw = std::string(frame.substr(sizeof *header + header->line_bytes))};
+}
+
+std::unexpected<Error> damaged_record(std::uint64_t item) {
+  return fail(ErrorKind::kInternal, fmt::format("the record of item {} is damaged", item),
+              "the store is damaged: restore it, or begin again with --restart");
 }
 
 struct Slot {
@@ -79,13 +87,14 @@ struct Slot {
 };
 static_assert(sizeof(Slot) == kSlotBytes);
 
-// Calls visit(item, slot) for every slot that the file has.
+// Calls visit(item, slot) for every slot that the file has; the last one may be torn.
 template <class Visit>
 Result<void> visit_slots(File& file, std::uint64_t items, Visit&& visit) {
   std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
   for (std::uint64_t first = 0; first < items; first += kSlotsAtOnce) {
     WEIR_TRY(const auto got, file.read(first * kSlotBytes, bytes));
-    for (std::size_t i = 0; i < got / kSlotBytes && first + i < items; ++i) {
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(got), bytes.end(), '\0');
+    for (std::size_t i = 0; i * kSlotBytes < got && first + i < items; ++i) {
       Slot slot;
       std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
       if (slot.end != 0) WEIR_CHECK(visit(first + i, slot));
@@ -127,8 +136,9 @@ Result<void> write_slot(File& file, std::uint64_t item, const Slot& slot) {
 }  // namespace
 
 Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std::string& folder,
-                                                   const std::string& output_path, std::uint64_t items,
-                                                   std::uint64_t segment_bytes, Watermark output) {
+                                                   const std::string& output_path,
+                                                   std::uint64_t items, std::uint64_t segment_bytes,
+                                                   Watermark output) {
   std::unique_ptr<ResultLog> log(new ResultLog);
   WEIR_TRY(log->segment_, files.open(folder + "/results.segment"));
   WEIR_TRY(log->slots_, files.open(folder + "/results.slots"));
@@ -138,13 +148,14 @@ Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std:
   WEIR_TRY(const auto size, log->segment_->size());
   if (size < segment_bytes)
     return fail(ErrorKind::kInternal,
-                fmt::format("{}/results.segment has {} bytes, {} were committed", folder, size, segment_bytes),
+                fmt::format("{}/results.segment has {} bytes, {} were committed", folder, size,
+                            segment_bytes),
                 "the store is damaged: restore it, or begin again with --restart");
   WEIR_TRY(const auto output_size, log->output_->size());
   if (output_size < output.bytes)
     return fail(ErrorKind::kInvalidArgument,
-                fmt::format("{} is shorter than what was written ({} of {} bytes)", output_path, output_size,
-                            output.bytes),
+                fmt::format("{} is shorter than what was written ({} of {} bytes)", output_path,
+                            output_size, output.bytes),
                 "it was changed by somebody else: restore it, or begin again with --restart");
   WEIR_CHECK(log->output_->truncate(output.bytes));
   log->output_mark_ = output;
@@ -152,10 +163,12 @@ Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std:
 }
 
 Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) {
-  WEIR_CHECK(visit_slots(*slots_, items_, [&](std::uint64_t item, const Slot& slot) -> Result<void> {
-    if (slot.offset + slot.length <= segment_bytes_) return {};
-    return write_slot(*slots_, item, Slot{});
-  }));
+  WEIR_CHECK(
+      visit_slots(*slots_, items_, [&](std::uint64_t item, const Slot& slot) -> Result<void> {
+        if (slot.offset + slot.length <= segment_bytes_) return {};
+        dirty_ = true;
+        return write_slot(*slots_, item, Slot{});
+      }));
   WEIR_TRY(const auto size, segment_->size());
   std::uint64_t at = segment_bytes_;
   while (at + sizeof(FrameHeader) <= size) {
@@ -169,12 +182,14 @@ Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) 
     const auto record = decode_frame(frame);
     if (!record || record->item >= items_) break;
     if (keep(*record)) {
-      WEIR_CHECK(write_slot(*slots_, record->item, {at, static_cast<std::uint32_t>(length),
-                                         static_cast<std::uint32_t>(record->end)}));
-      dirty_ = true;
+      WEIR_CHECK(write_slot(
+          *slots_, record->item,
+          {at, static_cast<std::uint32_t>(length), static_cast<std::uint32_t>(record->end)}));
     }
     at += length;
   }
+  // Frames that do not count stay in the segment, so the cleared slots must be on the disk before its new length is committed.
+  dirty_ = dirty_ || at != segment_bytes_ || at != size;
   segment_bytes_ = at;
   return segment_->truncate(at);
 }
@@ -183,7 +198,8 @@ Result<std::string> ResultLog::read_frame(std::uint64_t offset, std::uint32_t le
   std::string frame(length, '\0');
   WEIR_TRY(const auto got, segment_->read(offset, frame));
   if (got != length)
-    return fail(ErrorKind::kInternal, fmt::format("results.segment ends inside the record at {}", offset),
+    return fail(ErrorKind::kInternal,
+                fmt::format("results.segment ends inside the record at {}", offset),
                 "the store is damaged: restore it, or begin again with --restart");
   return frame;
 }
@@ -195,8 +211,9 @@ Result<void> ResultLog::append(const Record& record) {
   WEIR_ASSERT(old.end == 0);
   const std::string frame = encode_frame(record);
   WEIR_CHECK(segment_->write(segment_bytes_, frame));
-  WEIR_CHECK(write_slot(*slots_, record.item, {segment_bytes_, static_cast<std::uint32_t>(frame.size()),
-                                    static_cast<std::uint32_t>(record.end)}));
+  WEIR_CHECK(write_slot(*slots_, record.item,
+                        {segment_bytes_, static_cast<std::uint32_t>(frame.size()),
+                         static_cast<std::uint32_t>(record.end)}));
   segment_bytes_ += frame.size();
   dirty_ = true;
   return {};
@@ -206,6 +223,15 @@ Result<ItemEnd> ResultLog::end_of(std::uint64_t item) {
   WEIR_ASSERT(item < items_);
   WEIR_TRY(const auto found, read_slot(*slots_, item));
   return static_cast<ItemEnd>(found.end);
+}
+
+Result<ResultLog::Origin> ResultLog::origin_of(std::uint64_t item) {
+  WEIR_TRY(const auto slot, read_slot(*slots_, item));
+  WEIR_ASSERT(slot.end != 0);
+  WEIR_TRY(const auto head, read_frame(slot.offset, sizeof(FrameHeader)));
+  const auto header = header_of(head);
+  if (!header) return damaged_record(item);
+  return Origin{header->batch, header->sequence};
 }
 
 Result<void> ResultLog::sync() {
@@ -224,9 +250,7 @@ Result<Watermark> ResultLog::extend_output(std::uint64_t bytes_max) {
     if (next.end == 0) break;
     WEIR_TRY(const auto frame, read_frame(next.offset, next.length));
     const auto record = decode_frame(frame);
-    if (!record || record->item != mark.items)
-      return fail(ErrorKind::kInternal, fmt::format("the record of item {} is damaged", mark.items),
-                  "the store is damaged: restore it, or begin again with --restart");
+    if (!record || record->item != mark.items) return damaged_record(mark.items);
     chunk += record->line;
     chunk += '\n';
     ++mark.items;

@@ -29,12 +29,14 @@ class ResultLog {
  public:
   /// `segment_bytes` is the committed length; frames beyond it are left to recover().
   static Result<std::unique_ptr<ResultLog>> open(FileSystem& files, const std::string& folder,
-                                                 const std::string& output_path, std::uint64_t items,
-                                                 std::uint64_t segment_bytes, Watermark output);
+                                                 const std::string& output_path,
+                                                 std::uint64_t items, std::uint64_t segment_bytes,
+                                                 Watermark output);
 
-  /// A record of the item's end. `sequence` is the ledger sequence of a sync attempt, or kNoSequence.
+  /// A record of the item's end. (batch, sequence) is the ledger's key of the attempt that ended it; kNoSequence: none did.
   struct Record {
     std::uint64_t item = 0;
+    std::uint64_t batch = 0;
     std::uint64_t sequence = kNoSequence;
     ItemEnd end = ItemEnd::kNone;
     std::string line;       // the output line, without its end
@@ -48,6 +50,11 @@ class ResultLog {
   /// An item ends once: WEIR_ASSERTs that it has not.
   Result<void> append(const Record& record);
   Result<ItemEnd> end_of(std::uint64_t item);
+  struct Origin {
+    std::uint64_t batch = 0, sequence = kNoSequence;
+  };
+  /// Which attempt ended the item. WEIR_ASSERTs that it has its end.
+  Result<Origin> origin_of(std::uint64_t item);
 
   /// Makes everything appended durable: call before the commit that names segment_bytes().
   Result<void> sync();

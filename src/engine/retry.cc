@@ -21,9 +21,11 @@ bool retryable(ErrorKind kind) {
 }
 
 Duration backoff(std::uint32_t attempts, const Error& error, Random& random) {
-  const Duration ceiling = std::chrono::seconds(std::int64_t{1} << std::min<std::uint32_t>(attempts, 6));
+  const Duration ceiling =
+      std::chrono::seconds(std::int64_t{1} << std::min<std::uint32_t>(attempts, 6));
   const auto half = std::min<Duration>(ceiling, std::chrono::seconds(60)).count() / 2;
-  const Duration wait(half + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(half) + 1)));
+  const Duration wait(
+      half + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(half) + 1)));
   return error.retry_after ? std::max<Duration>(wait, *error.retry_after) : wait;
 }
 

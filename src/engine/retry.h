@@ -9,11 +9,11 @@ namespace weir::engine {
 /// Whether the same request may succeed later.
 bool retryable(ErrorKind kind);
 /// Tries of one item that reached a provider: the first and three more.
-inline constexpr std::uint32_t attempts_max = 4;
+inline constexpr std::uint32_t kAttemptsMax = 4;
 /// Answers "too many requests" are waited out, but not for ever.
-inline constexpr std::uint32_t rate_limited_max = 100;
+inline constexpr std::uint32_t kRateLimitedMax = 100;
 /// How often an item that never ran is planned into another batch before it goes by the standard API.
-inline constexpr std::uint32_t replans_max = 2;
+inline constexpr std::uint32_t kReplansMax = 2;
 
 /// Doubling from one second to a minute with full jitter in its upper half; the provider's retry-after wins when it is longer.
 Duration backoff(std::uint32_t attempts, const Error& error, Random& random);

@@ -11,10 +11,10 @@ namespace weir::engine {
 
 /// An item as the engine needs it to send and to report it.
 struct Item {
-  std::string id;             // the user's
-  std::uint64_t line = 0;     // in the input, from 1
+  std::string id;                 // the user's
+  std::uint64_t line = 0;         // in the input, from 1
   std::optional<Error> rejected;  // it was no good at accept: it ends failed, nothing is sent
-  llm::Request request;       // without cache marks; `prefix` says where one belongs
+  llm::Request request;           // without cache marks; `prefix` says where one belongs
   bool prefix_markable = false;   // the request's first system block is the shared static part
 };
 

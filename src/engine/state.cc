@@ -14,8 +14,9 @@ namespace {
 constexpr std::int64_t kVersion = 1;
 
 std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorKind::kInternal, fmt::format("the stored {} cannot be read", what),
-              "it was written by a newer Weir, or the store is damaged; begin again with --restart");
+  return fail(
+      ErrorKind::kInternal, fmt::format("the stored {} cannot be read", what),
+      "it was written by a newer Weir, or the store is damaged; begin again with --restart");
 }
 
 void write_time(json::Writer& w, std::string_view key, Time time) {
@@ -37,9 +38,9 @@ void write_identity(json::Writer& w, const JobIdentity& id) {
 }
 
 JobIdentity read_identity(json::Value v) {
-  return {v["provider"].string_or(""), v["model"].string_or(""),   v["account"].string_or(""),
+  return {v["provider"].string_or(""), v["model"].string_or(""),      v["account"].string_or(""),
           v["endpoint"].string_or(""), v["key_digest"].string_or(""), v["template"].string_or(""),
-          v["schema"].string_or(""),   v["input"].string_or(""),   v["options"].string_or("")};
+          v["schema"].string_or(""),   v["input"].string_or(""),      v["options"].string_or("")};
 }
 
 void write_plan(json::Writer& w, const plan::JobPlan& plan) {
@@ -99,18 +100,22 @@ bool decode_list(std::string_view text, std::vector<std::uint64_t>& list) {
 
 std::string difference(const JobIdentity& before, const JobIdentity& now) {
   const auto changed = [](std::string_view what, std::string_view was, std::string_view is) {
-    return was == is ? std::string() : fmt::format("{} (was {}, is {})", what, was.empty() ? "none" : was, is.empty() ? "none" : is);
+    return was == is ? std::string()
+                     : fmt::format("{} (was {}, is {})", what, was.empty() ? "none" : was,
+                                   is.empty() ? "none" : is);
   };
   const auto digest = [](const std::string& d) { return d.substr(0, 12); };
   std::string out;
   for (const auto& part :
-       {changed("the provider", before.provider, now.provider), changed("the model", before.model, now.model),
+       {changed("the provider", before.provider, now.provider),
+        changed("the model", before.model, now.model),
         changed("the endpoint", before.endpoint, now.endpoint),
         changed("the account", before.account, now.account),
         changed("the account's key", digest(before.key_digest), digest(now.key_digest)),
         changed("the prompt template", digest(before.template_digest), digest(now.template_digest)),
         changed("the schema", digest(before.schema_digest), digest(now.schema_digest)),
-        changed("the input", before.input, now.input), changed("the options", before.options, now.options)}) {
+        changed("the input", before.input, now.input),
+        changed("the options", before.options, now.options)}) {
     if (part.empty()) continue;
     out += (out.empty() ? "" : "; ") + part;
   }
@@ -183,7 +188,8 @@ std::string BatchState::encode() const {
   w.field("priming", priming).field("first_item", static_cast<std::int64_t>(first_item));
   w.field("list", encode_list(list)).field("sequences", static_cast<std::int64_t>(sequences));
   w.field("items", static_cast<std::int64_t>(items));
-  w.field("image_bytes", static_cast<std::int64_t>(image_bytes)).field("image_digest", image_digest);
+  w.field("image_bytes", static_cast<std::int64_t>(image_bytes))
+      .field("image_digest", image_digest);
   w.field("image_kept", image_kept).field("ceiling", ceiling.pico);
   w.field("adapter_state", adapter_state);
   w.field("provider_batch_id", view.provider_batch_id).field("status", view.status);
@@ -192,8 +198,10 @@ std::string BatchState::encode() const {
   w.field("reason", reason).key("lines").begin_object();
   for (const auto& [artefact, done] : lines) w.field(artefact, static_cast<std::int64_t>(done));
   w.end_object();
-  w.field("rows", static_cast<std::int64_t>(rows)).field("duplicates", static_cast<std::int64_t>(duplicates));
-  w.field("strangers", static_cast<std::int64_t>(strangers)).field("broken", static_cast<std::int64_t>(broken));
+  w.field("rows", static_cast<std::int64_t>(rows))
+      .field("duplicates", static_cast<std::int64_t>(duplicates));
+  w.field("strangers", static_cast<std::int64_t>(strangers))
+      .field("broken", static_cast<std::int64_t>(broken));
   w.field("confirmed", confirmed);
   write_time(w, "planned_at", planned_at);
   w.end_object();

@@ -18,8 +18,9 @@ namespace weir::engine {
 /// What makes a job the same job on resume; a difference is an error that names the field.
 struct JobIdentity {
   std::string provider, model, account, endpoint, key_digest;
-  std::string template_digest, schema_digest, input;  // digests of contents; the input's path and size
-  std::string options;                                // output_max and the like, as text
+  std::string template_digest, schema_digest,
+      input;            // digests of contents; the input's path and size
+  std::string options;  // output_max and the like, as text
   friend bool operator==(const JobIdentity&, const JobIdentity&) = default;
 };
 /// "the template (was 1a2b…, is 3c4d…)"; empty when nothing differs.
@@ -34,15 +35,15 @@ struct JobState {
   std::uint64_t items = 0;
   plan::JobShape shape;
   plan::JobPlan plan;
-  bool marking = true;             // false: hits seen fell below break-even, later requests are unmarked
-  bool primed = false;             // the priming batch has ended (or none is wanted)
-  std::uint64_t next_item = 0;     // planned or sent up to here, in input order
-  std::uint64_t batches = 0;       // numbers handed out so far
+  bool marking = true;  // false: hits seen fell below break-even, later requests are unmarked
+  bool primed = false;  // the priming batch has ended (or none is wanted)
+  std::uint64_t next_item = 0;  // planned or sent up to here, in input order
+  std::uint64_t batches = 0;    // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;
   Time started_at{}, ended_at{};
-  Duration wall{};                 // real time spent by earlier processes and this one
-  bool simulated = false;          // the answers came from a simulator
+  Duration wall{};                   // real time spent by earlier processes and this one
+  bool simulated = false;            // the answers came from a simulator
   std::vector<std::string> reasons;  // decisions worth telling, oldest first, bounded
   [[nodiscard]] std::string encode() const;
   static Result<JobState> decode(std::string_view text);
@@ -51,24 +52,24 @@ struct JobState {
 enum class BatchPhase : std::uint8_t { kRunning, kEnded, kRefused, kHeld };
 
 struct BatchState {
-  std::uint64_t number = 0;        // from 1 within the store
+  std::uint64_t number = 0;  // from 1 within the store
   BatchId id;
   BatchPhase phase = BatchPhase::kRunning;
   bool priming = false;
-  std::uint64_t first_item = 0;         // an ordinary batch: sequence s is item first_item + s…
-  std::vector<std::uint64_t> list;      // …a later round: sequence s is item list[s]
-  std::uint64_t sequences = 0;          // s < sequences; those of rejected items are unused
-  std::uint64_t items = 0;              // in the image
+  std::uint64_t first_item = 0;     // an ordinary batch: sequence s is item first_item + s…
+  std::vector<std::uint64_t> list;  // …a later round: sequence s is item list[s]
+  std::uint64_t sequences = 0;      // s < sequences; those of rejected items are unused
+  std::uint64_t items = 0;          // in the image
   std::uint64_t image_bytes = 0;
   std::string image_digest;
-  bool image_kept = true;          // until the create is confirmed
-  Money ceiling;                   // reserved of the spend limit until it ends
+  bool image_kept = true;  // until the create is confirmed
+  Money ceiling;           // reserved of the spend limit until it ends
   std::string adapter_state;
   provider::BatchView view;
-  std::string reason;              // of its end, when it is not an ordinary one
+  std::string reason;                          // of its end, when it is not an ordinary one
   std::map<std::string, std::uint64_t> lines;  // rows done per artefact
   std::uint64_t rows = 0, duplicates = 0, strangers = 0, broken = 0;
-  bool confirmed = false;          // a row has carried our custom_id prefix
+  bool confirmed = false;  // a row has carried our custom_id prefix
   Time planned_at{};
   [[nodiscard]] std::string encode() const;
   static Result<BatchState> decode(std::string_view text);

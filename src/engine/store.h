@@ -34,13 +34,14 @@ struct ItemRow {
   State state = State::kRetrySync;
   std::uint32_t attempts = 0;  // tries so far that reached a provider
   std::uint32_t replans = 0;
-  std::string reasons;         // JSON array of texts, for the output line
+  std::string reasons;  // JSON array of texts, for the output line
 };
 
 struct Commit {
   std::uint64_t fence = 0;  // the owner's; another owner's commit is refused
   std::vector<AggregateChange> aggregates;
-  std::vector<cost::LedgerEntry> ledger;   // one that is there already (same batch and sequence) is left as it is
+  std::vector<cost::LedgerEntry>
+      ledger;  // one that is there already (same batch and sequence) is left as it is
   std::vector<ItemRow> items;
   std::vector<std::uint64_t> items_ended;  // their rows go
   std::string name;                        // of the journal step, for tests and logs

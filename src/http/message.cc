@@ -4,13 +4,14 @@
 
 namespace weir::http {
 namespace {
-constexpr std::array<std::pair<Method, std::string_view>, 7> kMethods{{{Method::kGet, "GET"},
-                                                                       {Method::kPost, "POST"},
-                                                                       {Method::kPut, "PUT"},
-                                                                       {Method::kPatch, "PATCH"},
-                                                                       {Method::kDelete, "DELETE"},
-                                                                       {Method::kHead, "HEAD"},
-                                                                       {Method::kOptions, "OPTIONS"}}};
+constexpr std::array<std::pair<Method, std::string_view>, 7> kMethods{
+    {{Method::kGet, "GET"},
+     {Method::kPost, "POST"},
+     {Method::kPut, "PUT"},
+     {Method::kPatch, "PATCH"},
+     {Method::kDelete, "DELETE"},
+     {Method::kHead, "HEAD"},
+     {Method::kOptions, "OPTIONS"}}};
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 }  // namespace
 

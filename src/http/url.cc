@@ -40,7 +40,8 @@ Result<Url> parse_url(std::string_view text) {
   // The host is decoded here: an escaped line end or slash must not reach a Host header.
   const bool ipv6 = url.host_type() == boost::urls::host_type::ipv6;
   for (const char c : out.origin.host) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
     if (!plain && !(ipv6 && c == ':')) return bad("its host has characters that no host name has");
   }
   out.origin.port = tls ? 443 : 80;
@@ -68,8 +69,8 @@ std::string join_path(std::string_view base, std::string_view path) {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                            c == '-' || c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
     if (unreserved) out.push_back(c);
     else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
@@ -85,7 +86,8 @@ std::string percent_decode(std::string_view text) {
   };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && nibble(text[i + 1]) >= 0 && nibble(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && nibble(text[i + 1]) >= 0 &&
+        nibble(text[i + 2]) >= 0) {
       out.push_back(static_cast<char>(nibble(text[i + 1]) * 16 + nibble(text[i + 2])));
       i += 2;
     } else {
@@ -106,7 +108,8 @@ std::optional<std::string> query_value(std::string_view target, std::string_view
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     const auto equals = pair.find('=');
     if (percent_decode(pair.substr(0, equals)) != name) continue;
-    return equals == std::string_view::npos ? std::string() : percent_decode(pair.substr(equals + 1));
+    return equals == std::string_view::npos ? std::string()
+                                            : percent_decode(pair.substr(equals + 1));
   }
   return std::nullopt;
 }

@@ -35,8 +35,8 @@ Result<Url> parse_url(std::string_view text);
 /// Joins a base path ("/anthropic", "/v1/", "") and an absolute path ("/v1/files") with one slash between.
 std::string join_path(std::string_view base, std::string_view path);
 
-std::string percent_encode(std::string_view text);    // all but unreserved characters
-std::string percent_decode(std::string_view text);    // tolerant: a bad escape stays as it is
+std::string percent_encode(std::string_view text);  // all but unreserved characters
+std::string percent_decode(std::string_view text);  // tolerant: a bad escape stays as it is
 /// The part before '?'.
 std::string_view path_of(std::string_view target);
 /// The value of a query parameter, decoded.

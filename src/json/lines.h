@@ -12,10 +12,10 @@ class LineSplitter {
   explicit LineSplitter(std::size_t line_bytes_max) : line_bytes_max_(line_bytes_max) {}
 
   struct Line {
-    std::string_view bytes;      // without its end; empty when too_long
-    std::uint64_t number = 0;    // from 1
-    std::uint64_t offset = 0;    // of its first byte in the stream
-    std::uint64_t length = 0;    // of the whole line without its end
+    std::string_view bytes;    // without its end; empty when too_long
+    std::uint64_t number = 0;  // from 1
+    std::uint64_t offset = 0;  // of its first byte in the stream
+    std::uint64_t length = 0;  // of the whole line without its end
     bool too_long = false;
   };
 
@@ -56,7 +56,9 @@ class LineSplitter {
       keep(head);
       line = partial_;
     }
-    Line out{.number = ++number_, .offset = offset_, .length = raw_length,
+    Line out{.number = ++number_,
+             .offset = offset_,
+             .length = raw_length,
              .too_long = raw_length > line_bytes_max_};
     if (!out.too_long) {
       if (line.ends_with('\r')) line.remove_suffix(1);

@@ -54,8 +54,8 @@ class Scanner {
         ++at_;
       } while (depth > 0 && at_ < text_.size());
     } else {
-      while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != ',' && text_[at_] != '}' &&
-             text_[at_] != ']')
+      while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != ',' &&
+             text_[at_] != '}' && text_[at_] != ']')
         ++at_;
     }
     const Span span{start, at_ - start};

@@ -63,14 +63,14 @@ TEST(SetMember, AddsAtTheEndOfTheObject) {
 TEST(SetMember, TwoMembersOfAnEmptyObject) {
   EXPECT_EQ(*apply("{ }", {*set_member("{ }", {}, "a", "1"), *set_member("{ }", {}, "b", "2")}),
             R"({"a":1,"b":2 })");
-  constexpr std::string_view document = R"([{},{}])";
+  const std::string_view document = R"([{},{}])";
   EXPECT_EQ(*apply(document, {*set_member(document, {std::size_t{0}}, "a", "1"),
                               *set_member(document, {std::size_t{1}}, "b", "2")}),
             R"([{"a":1},{"b":2}])");
 }
 
 TEST(SetMember, InsideNestedObjectsOnly) {
-  constexpr std::string_view document = R"({"messages":[{"content":"x"},3]})";
+  const std::string_view document = R"({"messages":[{"content":"x"},3]})";
   const auto edit = set_member(document, {"messages", std::size_t{0}}, "cache_control",
                                R"({"type":"ephemeral"})");
   ASSERT_TRUE(edit);

@@ -79,8 +79,10 @@ std::string Value::text() const {
 Result<Value> Parser::parse(std::string_view bytes) {
   const auto refuse = [](simdjson::error_code code) {
     const char* why = simdjson::error_message(code);
-    if (code == simdjson::DEPTH_ERROR) return fail(ErrorKind::kInvalidArgument, "JSON nested deeper than 64 levels");
-    if (code == simdjson::EMPTY) return fail(ErrorKind::kInvalidArgument, "empty, where JSON is expected");
+    if (code == simdjson::DEPTH_ERROR)
+      return fail(ErrorKind::kInvalidArgument, "JSON nested deeper than 64 levels");
+    if (code == simdjson::EMPTY)
+      return fail(ErrorKind::kInvalidArgument, "empty, where JSON is expected");
     if (code == simdjson::UTF8_ERROR) return fail(ErrorKind::kInvalidArgument, "not valid UTF-8");
     return fail(ErrorKind::kInvalidArgument, std::string("not valid JSON: ") + why);
   };
@@ -104,8 +106,8 @@ Result<void> check_unique_keys(Value object) {
   std::sort(keys.begin(), keys.end());
   const auto twice = std::adjacent_find(keys.begin(), keys.end());
   if (twice == keys.end()) return {};
-  return fail(ErrorKind::kInvalidArgument, "key '" + std::string(*twice) + "' stands twice in an object",
-              "keep one of them");
+  return fail(ErrorKind::kInvalidArgument,
+              "key '" + std::string(*twice) + "' stands twice in an object", "keep one of them");
 }
 
 }  // namespace weir::json

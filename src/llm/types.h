@@ -62,18 +62,19 @@ struct Request {
   std::optional<double> temperature;
   std::optional<AnswerFormat> format;
   CachePolicy cache = CachePolicy::kUntouched;
-  std::string cache_key;          // routing hint for providers that take one, at most 64 characters; may be empty
+  std::string
+      cache_key;  // routing hint for providers that take one, at most 64 characters; may be empty
   bool stream = false;
-  std::optional<RawBody> raw;     // when set, messages, system, format and temperature are empty
+  std::optional<RawBody> raw;  // when set, messages, system, format and temperature are empty
 };
 
 /// Tokens in exclusive buckets: every token is counted in exactly one.
 struct Usage {
-  Tokens input;           // uncached
+  Tokens input;  // uncached
   Tokens cache_read;
   Tokens cache_write_5m;
   Tokens cache_write_1h;
-  Tokens cache_write;     // at the provider's default TTL, where it has no 5m/1h
+  Tokens cache_write;  // at the provider's default TTL, where it has no 5m/1h
   Tokens output;
   friend bool operator==(const Usage&, const Usage&) = default;
   [[nodiscard]] Tokens prompt() const { return input + cache_read + written(); }
@@ -90,7 +91,7 @@ struct Response {
   std::string text;             // all text blocks joined
   std::string tool_calls_json;  // raw JSON array, empty when there are none
   FinishReason finish = FinishReason::kOther;
-  std::string finish_raw;       // the provider's word
+  std::string finish_raw;  // the provider's word
   Usage usage;
   std::string usage_raw;        // the provider's usage object, so that cost can be recomputed
   std::optional<Time> created;  // the provider's creation time, where it tells

@@ -45,7 +45,8 @@ bool cache_reaches(const PlanInput& input, Route route) {
 
 double hit_rate(const PlanInput& input, Route route) {
   if (route == Route::kSync) return kSyncHitRate;
-  return std::clamp(input.batch_hit_rate.value_or(input.provider.cache.batch_hit_rate_expected), 0.0, 1.0);
+  return std::clamp(input.batch_hit_rate.value_or(input.provider.cache.batch_hit_rate_expected),
+                    0.0, 1.0);
 }
 
 // Not caching, with the reason; where the provider would write and charge by itself, it is told not to.
@@ -63,8 +64,11 @@ double prefix_mean(const PlanInput& input, Route route, const CachePlan& plan) {
   const auto items = static_cast<double>(std::max<std::uint64_t>(input.shape.items, 1));
   if (plan.policy == CachePolicy::kMarked) return marked_mean(f, items, plan.hit_rate_expected);
   if (input.model.cache == CacheMode::kAutomatic && cache_reaches(input, route) &&
-      input.shape.prefix_bytes / 4 >= static_cast<std::uint64_t>(input.model.cache_prefix_min.value_or(Tokens{1024}).count))
-    return (f.input + (items - 1) * (plan.hit_rate_expected * f.read + (1 - plan.hit_rate_expected) * f.input)) / items;
+      input.shape.prefix_bytes / 4 >=
+          static_cast<std::uint64_t>(input.model.cache_prefix_min.value_or(Tokens{1024}).count))
+    return (f.input + (items - 1) * (plan.hit_rate_expected * f.read +
+                                     (1 - plan.hit_rate_expected) * f.input)) /
+           items;
   return f.input;
 }
 
@@ -72,13 +76,15 @@ Money expected_cost(const PlanInput& input, Route route, const CachePlan& plan) 
   const auto& row = input.model.price_at(input.now);
   const auto& rates = route == Route::kBatch ? row.batch : row.sync;
   const auto prefix = static_cast<double>(cost::estimate_tokens(input.shape.prefix_bytes).count);
-  const auto rest = static_cast<double>(cost::estimate_tokens(input.shape.variable_bytes_mean).count);
+  const auto rest =
+      static_cast<double>(cost::estimate_tokens(input.shape.variable_bytes_mean).count);
   const double item = prefix * prefix_mean(input, route, plan) +
                       rest * static_cast<double>(rates.input.pico_per_token) +
                       static_cast<double>(input.shape.output_expected.count) *
                           static_cast<double>(rates.output.pico_per_token);
   const double total = item * static_cast<double>(input.shape.items);
-  return {total < 9e18 ? static_cast<std::int64_t>(total) : std::int64_t{9'000'000'000'000'000'000}};
+  return {total < 9e18 ? static_cast<std::int64_t>(total)
+                       : std::int64_t{9'000'000'000'000'000'000}};
 }
 
 // Why a batch is not admissible; empty when it is.
@@ -115,23 +121,28 @@ CachePlan plan_cache(const PlanInput& input, Route route) {
     plan.prime = route == Route::kSync && input.shape.items > 1;
     return plan;
   }
-  plan.ttl = route == Route::kBatch ? input.provider.cache.batch_mark : input.provider.cache.sync_mark;
+  plan.ttl =
+      route == Route::kBatch ? input.provider.cache.batch_mark : input.provider.cache.sync_mark;
   const auto f = factors(input.model.price_at(input.now), route, plan.ttl);
-  plan.hit_rate_break_even = f.write > f.read ? std::max(0.0, (f.write - f.input) / (f.write - f.read)) : 0;
+  plan.hit_rate_break_even =
+      f.write > f.read ? std::max(0.0, (f.write - f.input) / (f.write - f.read)) : 0;
   const auto items = static_cast<double>(input.shape.items);
-  const double mean = input.shape.items > 0 ? marked_mean(f, items, plan.hit_rate_expected) : f.write;
+  const double mean =
+      input.shape.items > 0 ? marked_mean(f, items, plan.hit_rate_expected) : f.write;
   if (mean >= f.input)
-    return unmarked(input, fmt::format("{} expected reads at a hit rate of {:.0f} % do not pay for the writes",
-                                       input.shape.items == 0 ? 0 : input.shape.items - 1,
-                                       plan.hit_rate_expected * 100));
+    return unmarked(
+        input, fmt::format("{} expected reads at a hit rate of {:.0f} % do not pay for the writes",
+                           input.shape.items == 0 ? 0 : input.shape.items - 1,
+                           plan.hit_rate_expected * 100));
   plan.policy = CachePolicy::kMarked;
   plan.prime = route == Route::kSync ? input.shape.items > 1 : input.shape.items >= kPrimeItemsMin;
   plan.reason = fmt::format(
-      "the static part (about {} tokens) is marked at its end, TTL {}: at an expected hit rate of {:.0f} % a prefix token costs {:.2f}x "
+      "the static part (about {} tokens) is marked at its end, TTL {}: at an expected hit rate of "
+      "{:.0f} % a prefix token costs {:.2f}x "
       "its input price (break-even {:.0f} %){}",
       cost::estimate_tokens(input.shape.prefix_bytes).count, llm::to_string(plan.ttl),
       plan.hit_rate_expected * 100, mean / f.input, plan.hit_rate_break_even * 100,
-      !plan.prime                ? ""
+      !plan.prime              ? ""
       : route == Route::kBatch ? "; a one-request batch writes it first"
                                : "; the first answer begins before the rest is sent");
   return plan;
@@ -141,7 +152,8 @@ Result<JobPlan> plan_job(const PlanInput& input) {
   JobPlan sync;
   sync.cache = plan_cache(input, Route::kSync);
   sync.expected = expected_cost(input, Route::kSync, sync.cache);
-  sync.expected_baseline = expected_cost(input, Route::kSync, CachePlan{.policy = CachePolicy::kSuppressed});
+  sync.expected_baseline =
+      expected_cost(input, Route::kSync, CachePlan{.policy = CachePolicy::kSuppressed});
   const auto obstacle = batch_obstacle(input);
   if (input.wish == RouteWish::kSync) {
     sync.reason = "sync was asked for";
@@ -165,9 +177,9 @@ Result<JobPlan> plan_job(const PlanInput& input) {
   }
   const bool cheaper = batch.expected <= sync.expected;
   auto& chosen = cheaper ? batch : sync;
-  chosen.reason = fmt::format("expected {} by {}, {} by {}", human_usd(chosen.expected),
-                              llm::to_string(chosen.route), human_usd((cheaper ? sync : batch).expected),
-                              llm::to_string((cheaper ? sync : batch).route));
+  chosen.reason = fmt::format(
+      "expected {} by {}, {} by {}", human_usd(chosen.expected), llm::to_string(chosen.route),
+      human_usd((cheaper ? sync : batch).expected), llm::to_string((cheaper ? sync : batch).route));
   return chosen;
 }
 

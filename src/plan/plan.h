@@ -14,15 +14,15 @@ enum class RouteWish : std::uint8_t { kAuto, kSync, kBatch };
 /// What is known of a job before it runs.
 struct JobShape {
   std::uint64_t items = 0;
-  std::uint64_t prefix_bytes = 0;           // shared by all items; 0: none
-  std::uint64_t variable_bytes_mean = 0;    // of one item
-  Tokens output_expected{150};              // of one item: only compares routes, never bills
+  std::uint64_t prefix_bytes = 0;         // shared by all items; 0: none
+  std::uint64_t variable_bytes_mean = 0;  // of one item
+  Tokens output_expected{150};            // of one item: only compares routes, never bills
 };
 
 struct CachePlan {
   llm::CachePolicy policy = llm::CachePolicy::kUntouched;
   llm::CacheTtl ttl = llm::CacheTtl::kDefault;
-  bool prime = false;           // write the prefix once, then send the rest
+  bool prime = false;  // write the prefix once, then send the rest
   double hit_rate_expected = 0;
   double hit_rate_break_even = 0;  // below it a mark costs more than it saves
   std::string reason;
@@ -32,9 +32,9 @@ struct JobPlan {
   llm::Route route = llm::Route::kSync;
   CachePlan cache;
   bool batch_admissible = false;  // whether the lower bound may count on batch prices
-  Money expected;               // of the whole job, by estimated tokens
+  Money expected;                 // of the whole job, by estimated tokens
   Money expected_baseline;
-  std::string reason;           // of the route
+  std::string reason;  // of the route
 };
 
 struct PlanInput {
@@ -44,8 +44,8 @@ struct PlanInput {
   JobShape shape;
   Time now;
   std::optional<Time> deadline;
-  bool caching = true;                      // false: nothing of ours
-  std::optional<double> batch_hit_rate;     // observed; else the catalogue's
+  bool caching = true;                   // false: nothing of ours
+  std::optional<double> batch_hit_rate;  // observed; else the catalogue's
 };
 
 /// The cache plan for one route.

@@ -24,7 +24,8 @@ namespace weir::provider {
 
 /// Where requests go, and the key that goes with them. Borrowed for one call; never stored in a state, never logged.
 struct Credentials {
-  std::string base_path;  // of the configured endpoint: "" or "/anthropic"; adapters put their own path behind it
+  std::string
+      base_path;  // of the configured endpoint: "" or "/anthropic"; adapters put their own path behind it
   std::string key;
 };
 
@@ -38,7 +39,7 @@ struct SyncCall {
 struct BatchContext {
   const Credentials& credentials;
   const catalogue::BatchLimits& limits;
-  BatchId id;                   // its custom_id_prefix() is the recovery tag
+  BatchId id;  // its custom_id_prefix() is the recovery tag
   std::uint64_t items = 0;
   std::uint64_t image_bytes = 0;
   std::string_view model;
@@ -48,15 +49,15 @@ struct BatchContext {
 /// What happened since the last step.
 struct BatchEvent {
   enum class Kind : std::uint8_t {
-    kStart,      // the image is whole: begin
-    kAnswer,     // `response` is the complete answer to the Send (any status)
-    kNotSent,    // the Send surely did not reach the provider (`error` says why)
-    kLost,       // the Send went out, its outcome is unknown
-    kTimer,      // a Wait is over
-    kCollected,  // the artefact of the Collect was read to its end
+    kStart,          // the image is whole: begin
+    kAnswer,         // `response` is the complete answer to the Send (any status)
+    kNotSent,        // the Send surely did not reach the provider (`error` says why)
+    kLost,           // the Send went out, its outcome is unknown
+    kTimer,          // a Wait is over
+    kCollected,      // the artefact of the Collect was read to its end
     kCollectFailed,  // it was not (`error`); rows that came are kept
-    kRestarted,  // the process died and came back: `state` is the last one committed
-    kCancel,     // the engine wants it cancelled
+    kRestarted,      // the process died and came back: `state` is the last one committed
+    kCancel,         // the engine wants it cancelled
   };
   Kind kind = Kind::kStart;
   http::Response response = {};
@@ -74,13 +75,13 @@ struct Wait {
 };
 /// Streams a JSONL artefact through decode_row(), comes back with kCollected or kCollectFailed. Resumable by line.
 struct Collect {
-  std::string artefact;   // its name, stable across restarts: "output", "errors", "results"
+  std::string artefact;  // its name, stable across restarts: "output", "errors", "results"
   http::RequestPlan plan;
 };
 /// The machine is done; no more events.
 struct Finished {
   enum class Outcome : std::uint8_t {
-    kEnded,    // every artefact was read; items without a row never ran (expired, cancelled, missing)
+    kEnded,  // every artefact was read; items without a row never ran (expired, cancelled, missing)
     kRefused,  // the provider surely made no batch (`error`, `line` where it names one)
     kHeld,     // a human must look: two candidates for one create, or the account changed
   };
@@ -92,8 +93,8 @@ struct Finished {
 /// What is known of the provider's batch, for people and for prices; journalled with each step.
 struct BatchView {
   std::string provider_batch_id;
-  std::string status;               // the provider's word
-  std::optional<Time> created_at;   // the provider's clock: decides the price row
+  std::string status;              // the provider's word
+  std::optional<Time> created_at;  // the provider's clock: decides the price row
   std::optional<Time> ended_at;
 };
 
@@ -101,7 +102,8 @@ struct Step {
   std::string state;
   BatchView view;
   std::variant<Send, Wait, Collect, Finished> action;
-  std::string reason;  // why, when it is a decision worth telling (adopted, resent, held); may be empty
+  std::string
+      reason;  // why, when it is a decision worth telling (adopted, resent, held); may be empty
 };
 
 /// The bytes around and between encoded items: `{"requests":[` `,` `]}` for an inline body, newlines for a file.

@@ -12,11 +12,12 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Headers& header
   const auto decimal = [](std::string_view text) -> std::optional<double> {
     double value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc() || end != text.data() + text.size() || !(value >= 0)) return std::nullopt;
+    if (code != std::errc() || end != text.data() + text.size() || !(value >= 0))
+      return std::nullopt;
     return std::min(value, 1e9);
   };
   const auto bounded = [](double ms) {
-    return std::min(milliseconds(static_cast<std::int64_t>(ms)), milliseconds(retry_after_max));
+    return std::min(milliseconds(static_cast<std::int64_t>(ms)), milliseconds(kRetryAfterMax));
   };
   if (const auto text = headers.find("retry-after-ms"))
     if (const auto ms = decimal(*text)) return bounded(*ms);
@@ -25,7 +26,7 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Headers& header
   if (const auto seconds = decimal(*text)) return bounded(*seconds * 1000);
   if (const auto date = parse_http_date(*text)) {
     const auto wait = std::chrono::ceil<milliseconds>(*date - now);
-    return std::clamp(wait, milliseconds(0), milliseconds(retry_after_max));
+    return std::clamp(wait, milliseconds(0), milliseconds(kRetryAfterMax));
   }
   return std::nullopt;
 }

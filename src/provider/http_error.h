@@ -9,9 +9,9 @@
 namespace weir::provider {
 
 /// How long to wait, from `retry-after-ms`, then `retry-after` as integer, decimal or HTTP date. Nothing when absent or unreadable;
-/// never negative, at most `retry_after_max`.
+/// never negative, at most `kRetryAfterMax`.
 std::optional<std::chrono::milliseconds> retry_after(const http::Headers& headers, Time now);
-inline constexpr std::chrono::hours retry_after_max{24};
+inline constexpr std::chrono::hours kRetryAfterMax{24};
 
 /// An Error with the kind that the status alone suggests, http_status, request id (`request-id`, `x-request-id`) and retry_after set.
 /// 401, 403 kUnauthenticated; 404 kNotFound; 408, 409, 429 kRateLimited; 402 and other 4xx kInvalidArgument; 5xx kUnavailable.

@@ -29,10 +29,12 @@ Shape shape_of(const ReceiptInput& input) {
   const auto prefix = static_cast<__int128>(input.job.shape.prefix_bytes);
   const auto whole = prefix + static_cast<__int128>(input.job.shape.variable_bytes_mean);
   if (shape.answers > 0 && whole > 0)
-    shape.prefix = static_cast<std::int64_t>(static_cast<__int128>(shape.prompt) * prefix / whole / shape.answers);
+    shape.prefix = static_cast<std::int64_t>(static_cast<__int128>(shape.prompt) * prefix / whole /
+                                             shape.answers);
   // What was really cached is shared for certain, and may be more: schemas and scaffolding count as well.
+  const auto touched = usage.cache_read.count + usage.written().count;
   if (shape.answers > 0)
-    shape.prefix = std::max(shape.prefix, (usage.cache_read.count + usage.written().count) / shape.answers);
+    shape.prefix = std::max(shape.prefix, (touched + shape.answers - 1) / shape.answers);
   shape.cacheable = shape.prefix >= input.model.cache_prefix_min.value_or(Tokens{1024}).count &&
                     input.model.cache != CacheMode::kNone;
   return shape;
@@ -47,12 +49,14 @@ MoneySum uncached(const Shape& s, const catalogue::Rates& rates) {
   return times(s.prompt, rates.input) + times(s.output, rates.output);
 }
 
-MoneySum automatic_baseline(const ReceiptInput& input, const Shape& s, const catalogue::Rates& rates) {
+MoneySum automatic_baseline(const ReceiptInput& input, const Shape& s,
+                            const catalogue::Rates& rates) {
   auto cost = uncached(s, rates);
   if (s.answers == 0) return cost;
   if (input.model.automatic_writes_charged) {
     // Its implicit breakpoint stands behind the varying tail: everything is written, nothing is read.
-    const bool long_enough = s.prompt / s.answers >= input.model.cache_prefix_min.value_or(Tokens{1024}).count;
+    const bool long_enough =
+        s.prompt / s.answers >= input.model.cache_prefix_min.value_or(Tokens{1024}).count;
     const auto write = cost::write_price(rates, llm::CacheTtl::kDefault);
     return long_enough ? times(s.prompt, write) + times(s.output, rates.output) : cost;
   }
@@ -73,7 +77,8 @@ MoneySum bound_on(const ReceiptInput& input, const Shape& s, Route route) {
   const auto& row = input.model.price_at(input.job.started_at);
   const auto& rates = route == Route::kBatch ? row.batch : row.sync;
   const auto plain = uncached(s, rates);
-  const bool reached = route == Route::kSync || input.model.stacking != catalogue::Stacking::kNoCacheInBatch;
+  const bool reached =
+      route == Route::kSync || input.model.stacking != catalogue::Stacking::kNoCacheInBatch;
   if (!s.cacheable || !reached || s.answers == 0) return plain;
   const auto cached = plain - times(s.prefix * s.answers, rates.input) +
                       times(s.prefix, cheapest_write(input, rates)) +
@@ -93,9 +98,11 @@ void add_losses(const ReceiptInput& input, const Shape& s, Receipt& r) {
   const auto written = [&](Tokens tokens, llm::CacheTtl kind) {
     if (tokens.count == 0) return;
     const auto price = cost::write_price(rates, kind);
-    const auto again = std::max<std::int64_t>(0, tokens.count - s.prefix);  // the first write has to be
+    const auto again =
+        std::max<std::int64_t>(0, tokens.count - s.prefix);  // the first write has to be
     hit_rate += times(again, Price{price.pico_per_token - read.pico_per_token});
-    ttl += times(tokens.count - again, Price{price.pico_per_token - cheapest_write(input, rates).pico_per_token});
+    ttl += times(tokens.count - again,
+                 Price{price.pico_per_token - cheapest_write(input, rates).pico_per_token});
     r.miss_premium += times(again, Price{price.pico_per_token - rates.input.pico_per_token});
   };
   written(usage.cache_write_5m, llm::CacheTtl::k5m);
@@ -106,7 +113,8 @@ void add_losses(const ReceiptInput& input, const Shape& s, Receipt& r) {
     const auto missed = std::max<std::int64_t>(0, s.prefix * s.answers - touched);
     const bool batch_blind = input.job.plan.route == Route::kBatch &&
                              input.model.stacking == catalogue::Stacking::kNoCacheInBatch;
-    if (!batch_blind) hit_rate += times(missed, Price{rates.input.pico_per_token - read.pico_per_token});
+    if (!batch_blind)
+      hit_rate += times(missed, Price{rates.input.pico_per_token - read.pico_per_token});
   }
   lose("hit rate", hit_rate);
   lose("TTL (a longer one costs more to write)", ttl);
@@ -147,15 +155,20 @@ Receipt make_receipt(const ReceiptInput& input) {
   r.saved_by_cache = totals.uncached - totals.answers_spent;
   r.automatic_baseline = automatic_baseline(input, shape, row.sync);
   r.lower_bound = bound_on(input, shape, Route::kSync);
-  if (job.plan.batch_admissible) r.lower_bound = std::min(r.lower_bound, bound_on(input, shape, Route::kBatch));
+  if (job.plan.batch_admissible)
+    r.lower_bound = std::min(r.lower_bound, bound_on(input, shape, Route::kBatch));
+  // What was done can be done: a cache that was warm already, or a prefix that only some items shared, beats the estimate.
+  r.lower_bound = std::min(r.lower_bound, totals.answers_spent);
   add_losses(input, shape, r);
   r.hit_rate_break_even = job.plan.cache.hit_rate_break_even;
   r.provider_bill = input.provider_bill;
   const auto prompt = totals.answered_usage.prompt().count;
   if (totals.answers > 0)
-    r.request_hit_rate = static_cast<double>(totals.cache_hits) / static_cast<double>(totals.answers);
+    r.request_hit_rate =
+        static_cast<double>(totals.cache_hits) / static_cast<double>(totals.answers);
   if (prompt > 0)
-    r.token_hit_rate = static_cast<double>(totals.answered_usage.cache_read.count) / static_cast<double>(prompt);
+    r.token_hit_rate =
+        static_cast<double>(totals.answered_usage.cache_read.count) / static_cast<double>(prompt);
   r.usage = totals.usage;
   r.accuracy = input.accuracy;
   r.wall_s = static_cast<double>(job.wall.count()) / 1e6;

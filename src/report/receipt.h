@@ -34,16 +34,18 @@ struct Receipt {
   std::uint64_t batch_answers = 0, sync_answers = 0, unknown_attempts = 0, repeats = 0;
 
   MoneySum spent, exposure;
-  MoneySum baseline;             // the same tokens sync and uncached
-  MoneySum automatic_baseline;   // ≈ sync, in input order, with the provider's automatic cache
+  MoneySum baseline;            // the same tokens sync and uncached
+  MoneySum automatic_baseline;  // ≈ sync, in input order, with the provider's automatic cache
   MoneySum saved, saved_by_batch, saved_by_cache, lost_to_repeats;
-  MoneySum lower_bound;          // ≈ the cheapest admissible route, every shared prefix written once and then read
+  MoneySum
+      lower_bound;  // ≈ the cheapest admissible route, every shared prefix written once and then read
   struct Loss {
     std::string to;
     MoneySum amount;
   };
-  std::vector<Loss> losses;      // ≈ from the lower bound up to what was spent
-  MoneySum miss_premium;         // ≈ paid for writes that a hit would have spared, against the same route without caching
+  std::vector<Loss> losses;  // ≈ from the lower bound up to what was spent
+  MoneySum
+      miss_premium;  // ≈ paid for writes that a hit would have spared, against the same route without caching
   double hit_rate_break_even = 0;
   std::optional<MoneySum> provider_bill;
 

@@ -32,8 +32,8 @@ class CallSink final : public ResponseSink {
       return true;
     }
     auto go_on = engine_.on_rows(call_, bytes, clock_.now());
-    if (!go_on) broken = std::move(go_on).error();
     stopped = !go_on.value_or(false);
+    if (!go_on) broken = std::move(go_on).error();
     return !stopped;
   }
   [[nodiscard]] bool streaming() const { return rows_ && response.status == 200; }
@@ -53,8 +53,14 @@ class CallSink final : public ResponseSink {
 
 JobDriver::JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock,
                      engine::JobEngine& engine, MappedJournal& journal, Options options)
-    : io_(io), client_(client), clock_(clock), engine_(engine), journal_(journal),
-      options_(std::move(options)), wake_(io), pulse_(io) {}
+    : io_(io),
+      client_(client),
+      clock_(clock),
+      engine_(engine),
+      journal_(journal),
+      options_(std::move(options)),
+      wake_(io),
+      pulse_(io) {}
 
 void JobDriver::drain() {
   engine_.drain();
@@ -80,9 +86,10 @@ asio::awaitable<void> JobDriver::perform(engine::Call call) {
   if (step) request.image_path = call.image_path;
   request.response_bytes_max = rows ? kRowsBytesMax : kAnswerBytesMax;
   request.idle_timeout = options_.request_timeout;
-  request.total_timeout = call.kind == engine::Call::Kind::kSync
-                              ? options_.request_timeout
-                              : std::max<std::chrono::milliseconds>(kUploadTimeout, options_.request_timeout);
+  request.total_timeout =
+      call.kind == engine::Call::Kind::kSync
+          ? options_.request_timeout
+          : std::max<std::chrono::milliseconds>(kUploadTimeout, options_.request_timeout);
   CallSink sink(engine_, clock_, call.id, rows);
   auto sent = co_await client_.send(std::move(request), &sink);
   --running_;
@@ -110,7 +117,7 @@ asio::awaitable<void> JobDriver::beat() {
     const auto now = std::chrono::steady_clock::now();
     engine_.add_wall(std::chrono::duration_cast<Duration>(now - last));
     last = now;
-    journal_.sync();
+    if (auto synced = journal_.sync(); !synced) settle(std::move(synced));
     if (engine_.unsettled()) {
       auto flushed = engine_.flush();
       if (!flushed) settle(std::move(flushed));
@@ -139,7 +146,8 @@ asio::awaitable<Result<void>> JobDriver::run() {
     if (event_) continue;
     if (turn->wake_at) {
       const auto now = clock_.now();
-      const auto wait = *turn->wake_at > now ? clock_.to_real(*turn->wake_at - now) : std::chrono::nanoseconds(0);
+      const auto wait =
+          *turn->wake_at > now ? clock_.to_real(*turn->wake_at - now) : std::chrono::nanoseconds(0);
       wake_.expires_after(std::min<std::chrono::nanoseconds>(wait, std::chrono::hours(1)));
     } else {
       wake_.expires_after(std::chrono::hours(1));
@@ -154,9 +162,9 @@ asio::awaitable<Result<void>> JobDriver::run() {
     wake_.expires_after(std::chrono::milliseconds(5));
     co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
-  journal_.sync();
+  auto synced = journal_.sync();
   if (broken_) co_return std::unexpected(*broken_);
-  co_return Result<void>();
+  co_return synced;
 }
 
 }  // namespace weir::runtime

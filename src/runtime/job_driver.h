@@ -21,11 +21,12 @@ class JobDriver {
  public:
   struct Options {
     http::Origin origin;
-    std::chrono::milliseconds request_timeout = std::chrono::minutes(10);  // real time: one request, its answer included
-    std::function<void()> on_progress;   // about five times a second of real time
+    std::chrono::milliseconds request_timeout =
+        std::chrono::minutes(10);       // real time: one request, its answer included
+    std::function<void()> on_progress;  // about five times a second of real time
   };
-  JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock, engine::JobEngine& engine,
-            MappedJournal& journal, Options options);
+  JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock,
+            engine::JobEngine& engine, MappedJournal& journal, Options options);
 
   /// Until the job is done, drained or stopped. @error what the engine's store and files report; its state is as committed.
   asio::awaitable<Result<void>> run();

@@ -54,15 +54,17 @@ MappedJournal::Slot* MappedJournal::at(std::uint32_t slot) const {
   return reinterpret_cast<Slot*>(map_ + kHeaderBytes + std::size_t{slot} * kSlotBytes);
 }
 
-Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& path, std::uint32_t slots) {
+Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& path,
+                                                           std::uint32_t slots) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const auto broken = [&](std::string_view doing) {
     const int code = errno;
     if (fd >= 0) ::close(fd);
-    return fail(ErrorKind::kUnavailable, fmt::format("cannot {} {}: {}", doing, path, std::strerror(code)));
+    return fail(ErrorKind::kUnavailable,
+                fmt::format("cannot {} {}: {}", doing, path, std::strerror(code)));
   };
   if (fd < 0) return broken("open");
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return broken("look at");
   std::unique_ptr<MappedJournal> journal(new MappedJournal);
   // A journal never shrinks: an earlier process may have left entries in any slot.
@@ -86,8 +88,13 @@ Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& pa
     return fail(ErrorKind::kInternal, fmt::format("{} is no usage journal of Weir", path),
                 "restore it, or begin again with --restart");
   std::memcpy(journal->map_, &kMagic, sizeof kMagic);
-  for (std::uint32_t slot = journal->slots_; slot-- > 0;)
-    if (journal->at(slot)->taken == 0) journal->free_.push_back(slot);
+  // A torn intent (power loss only): its request had not been sent for longer than a sync, or its slot was synced.
+  for (std::uint32_t slot = journal->slots_; slot-- > 0;) {
+    auto* s = journal->at(slot);
+    if (s->taken != 0 && s->intent_crc == s->crc_of_intent()) continue;
+    s->taken = 0;
+    journal->free_.push_back(slot);
+  }
   return journal;
 }
 
@@ -115,12 +122,13 @@ Result<std::uint32_t> MappedJournal::intent(std::uint64_t sequence, const Attemp
   return slot;
 }
 
-void MappedJournal::outcome(std::uint32_t slot, engine::JournalEntry::Outcome outcome, Time priced_at,
-                            const llm::Usage& usage) {
+void MappedJournal::outcome(std::uint32_t slot, engine::JournalEntry::Outcome outcome,
+                            Time priced_at, const llm::Usage& usage) {
   auto* s = at(slot);
   s->priced_at = unix_micros(priced_at);
-  const std::int64_t tokens[6] = {usage.input.count,          usage.cache_read.count,  usage.cache_write_5m.count,
-                                  usage.cache_write_1h.count, usage.cache_write.count, usage.output.count};
+  const std::int64_t tokens[6] = {usage.input.count,          usage.cache_read.count,
+                                  usage.cache_write_5m.count, usage.cache_write_1h.count,
+                                  usage.cache_write.count,    usage.output.count};
   std::memcpy(s->tokens, tokens, sizeof tokens);
   s->outcome = static_cast<std::uint32_t>(outcome);
   std::atomic_thread_fence(std::memory_order_release);
@@ -139,23 +147,32 @@ std::vector<engine::JournalEntry> MappedJournal::entries() const {
   std::vector<engine::JournalEntry> out;
   for (std::uint32_t slot = 0; slot < slots_; ++slot) {
     const auto* s = at(slot);
-    // A torn intent (power loss only): its request had not been sent for longer than a sync, or its slot was synced.
-    if (s->taken == 0 || s->intent_crc != s->crc_of_intent()) continue;
-    engine::JournalEntry entry{.slot = slot, .sequence = s->sequence, .attempt = {s->attempt_high, s->attempt_low},
-                               .item = s->item, .ceiling = {s->ceiling}, .sent_at = from_unix_micros(s->sent_at)};
+    if (s->taken == 0) continue;
+    engine::JournalEntry entry{.slot = slot,
+                               .sequence = s->sequence,
+                               .attempt = {s->attempt_high, s->attempt_low},
+                               .item = s->item,
+                               .ceiling = {s->ceiling},
+                               .sent_at = from_unix_micros(s->sent_at)};
     if (s->outcome != 0 && s->outcome_crc == s->crc_of_outcome() && s->outcome <= 3) {
       entry.outcome = static_cast<Outcome>(s->outcome);
       entry.priced_at = from_unix_micros(s->priced_at);
-      entry.usage = {{s->tokens[0]}, {s->tokens[1]}, {s->tokens[2]}, {s->tokens[3]}, {s->tokens[4]}, {s->tokens[5]}};
+      entry.usage = {{s->tokens[0]}, {s->tokens[1]}, {s->tokens[2]},
+                     {s->tokens[3]}, {s->tokens[4]}, {s->tokens[5]}};
     }
     out.push_back(entry);
   }
   return out;
 }
 
-void MappedJournal::sync() {
-  if (!std::exchange(dirty_, false)) return;
-  ::msync(map_, bytes_, MS_SYNC);
+Result<void> MappedJournal::sync() {
+  if (!dirty_) return {};
+  if (::msync(map_, bytes_, MS_SYNC) != 0)
+    return fail(
+        ErrorKind::kUnavailable,
+        fmt::format("cannot write the usage journal to the disk: {}", std::strerror(errno)));
+  dirty_ = false;
+  return {};
 }
 
 }  // namespace weir::runtime

@@ -22,8 +22,8 @@ class MappedJournal final : public engine::UsageJournal {
   void release(std::uint32_t slot) override;
   std::vector<engine::JournalEntry> entries() const override;
   [[nodiscard]] std::size_t free_slots() const override { return free_.size(); }
-  /// Hands dirty pages to the disk and waits for them.
-  void sync();
+  /// Hands dirty pages to the disk and waits for them. @error kUnavailable the disk did not take them.
+  Result<void> sync();
 
  private:
   struct Slot;

@@ -14,7 +14,8 @@ namespace {
 std::unexpected<Error> failure(std::string_view doing, const std::string& path) {
   const int code = errno;
   std::string hint;
-  if (code == ENOSPC || code == EDQUOT) hint = "free some space, then run the same command: it goes on where it stopped";
+  if (code == ENOSPC || code == EDQUOT)
+    hint = "free some space, then run the same command: it goes on where it stopped";
   if (code == EACCES || code == EPERM || code == EROFS) hint = "check who may write there";
   return fail(code == ENOENT ? ErrorKind::kNotFound : ErrorKind::kUnavailable,
               fmt::format("cannot {} {}: {}", doing, path, std::strerror(code)), hint);
@@ -30,7 +31,8 @@ class PosixFile final : public engine::File {
   Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
     std::size_t got = 0;
     while (got < out.size()) {
-      const auto n = ::pread(fd_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
+      const auto n =
+          ::pread(fd_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
       if (n == 0) break;
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return failure("read", path_);
@@ -51,7 +53,7 @@ class PosixFile final : public engine::File {
   }
 
   Result<std::uint64_t> size() override {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd_, &info) != 0) return failure("look at", path_);
     return static_cast<std::uint64_t>(info.st_size);
   }
@@ -86,7 +88,7 @@ Result<void> PosixFiles::remove(const std::string& path) {
 
 Result<void> make_private_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return {};
-  struct stat info {};
+  struct stat info{};
   if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
   return failure("create the folder", path);
 }
@@ -98,7 +100,8 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_m
   std::string bytes(bytes_max + 1, '\0');
   WEIR_TRY(const auto got, file.read(0, bytes));
   if (got > bytes_max)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("{} is larger than {} bytes", path, bytes_max));
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} is larger than {} bytes", path, bytes_max));
   bytes.resize(got);
   return bytes;
 }

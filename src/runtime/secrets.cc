@@ -20,7 +20,8 @@ Result<std::string> usable(std::string key, std::string_view from) {
   if (key.empty()) return fail(ErrorKind::kUnauthenticated, fmt::format("{} holds no key", from));
   for (const char c : key)
     if (c < 0x21 || c > 0x7e)
-      return fail(ErrorKind::kUnauthenticated, fmt::format("the key in {} has spaces or control characters", from));
+      return fail(ErrorKind::kUnauthenticated,
+                  fmt::format("the key in {} has spaces or control characters", from));
   return key;
 }
 }  // namespace
@@ -43,7 +44,8 @@ std::string key_digest(std::string_view key) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   const std::string salted = "weir account key\n" + std::string(key);
-  WEIR_ASSERT(EVP_Digest(salted.data(), salted.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
+  WEIR_ASSERT(
+      EVP_Digest(salted.data(), salted.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
   std::string out;
   for (unsigned i = 0; i < length; ++i) out += fmt::format("{:02x}", digest[i]);
   return out;

@@ -1,8 +1,12 @@
 #include "runtime/sqlite_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace weir::runtime {
@@ -51,7 +55,8 @@ std::uint64_t column(sqlite3_stmt* s, int at) {
 }
 std::string text_column(sqlite3_stmt* s, int at) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(s, at));
-  return text == nullptr ? std::string() : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(s, at)));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(s, at)));
 }
 
 }  // namespace
@@ -64,7 +69,8 @@ struct SqliteStore::Impl {
   Statement put_ledger{nullptr, sqlite3_finalize};
 
   ~Impl() {
-    for (auto* statement : {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger}) statement->reset();
+    for (auto* statement : {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger})
+      statement->reset();
     sqlite3_close(db);
   }
 
@@ -74,7 +80,7 @@ struct SqliteStore::Impl {
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     return fail(damaged ? ErrorKind::kInternal : ErrorKind::kUnavailable,
                 fmt::format("cannot {} the store {}: {}", doing, path, sqlite3_errmsg(db)),
-                full      ? "free some space, then run the same command: it goes on where it stopped"
+                full ? "free some space, then run the same command: it goes on where it stopped"
                 : damaged ? "restore it, or begin again with --restart"
                           : "");
   }
@@ -98,10 +104,13 @@ struct SqliteStore::Impl {
   }
 
   Result<void> prepare_all() {
-    WEIR_TRY(put_aggregate, prepare("UPDATE aggregate SET account=?1, version=?2, fence=?3, state=?4 "
-                                    "WHERE kind=?5 AND number=?6 AND version=?7 AND fence<=?3"));
-    WEIR_TRY(add_aggregate, prepare("INSERT OR IGNORE INTO aggregate(kind, number, owner, account, schema, version, "
-                                    "fence, state) VALUES(?1,?2,?3,?4,?5,1,?6,?7)"));
+    WEIR_TRY(put_aggregate,
+             prepare("UPDATE aggregate SET account=?1, version=?2, fence=?3, state=?4 "
+                     "WHERE kind=?5 AND number=?6 AND version=?7 AND fence<=?3"));
+    WEIR_TRY(
+        add_aggregate,
+        prepare("INSERT OR IGNORE INTO aggregate(kind, number, owner, account, schema, version, "
+                "fence, state) VALUES(?1,?2,?3,?4,?5,1,?6,?7)"));
     WEIR_TRY(put_item, prepare("INSERT OR REPLACE INTO item VALUES(?1,?2,?3,?4,?5,?6)"));
     WEIR_TRY(drop_item, prepare("DELETE FROM item WHERE item=?1"));
     WEIR_TRY(put_ledger, prepare("INSERT OR IGNORE INTO ledger VALUES"
@@ -112,25 +121,27 @@ struct SqliteStore::Impl {
   Result<void> write_aggregate(const engine::AggregateChange& change, std::uint64_t fence) {
     const auto kind = static_cast<std::int64_t>(change.kind);
     if (change.version_before == 0)
-      bind_all(add_aggregate.get(), kind, change.number, std::string_view(kOwner), std::string_view(change.account),
-               std::int64_t{kSchemaVersion}, fence, std::string_view(change.state));
+      bind_all(add_aggregate.get(), kind, change.number, std::string_view(kOwner),
+               std::string_view(change.account), std::int64_t{kSchemaVersion}, fence,
+               std::string_view(change.state));
     else
-      bind_all(put_aggregate.get(), std::string_view(change.account), change.version_before + 1, fence,
-               std::string_view(change.state), kind, change.number, change.version_before);
-    WEIR_TRY(const int changed, run(change.version_before == 0 ? add_aggregate.get() : put_aggregate.get()));
+      bind_all(put_aggregate.get(), std::string_view(change.account), change.version_before + 1,
+               fence, std::string_view(change.state), kind, change.number, change.version_before);
+    WEIR_TRY(const int changed,
+             run(change.version_before == 0 ? add_aggregate.get() : put_aggregate.get()));
     if (changed == 1) return {};
-    return fail(ErrorKind::kCancelled,
-                fmt::format("another process changed the job in {}", path),
+    return fail(ErrorKind::kCancelled, fmt::format("another process changed the job in {}", path),
                 "only one process may own a store; wait for it, or look at it with weir report");
   }
 
   Result<void> write_ledger(const cost::LedgerEntry& e) {
     const std::string attempt = e.batch == 0 ? e.attempt.text() : std::string();
-    bind_all(put_ledger.get(), e.batch, e.sequence, std::string_view(kOwner), std::string_view(attempt), e.item,
-             static_cast<std::int64_t>(e.outcome), std::int64_t{e.answered}, unix_micros(e.priced_at),
-             e.usage.input.count, e.usage.cache_read.count, e.usage.cache_write_5m.count,
-             e.usage.cache_write_1h.count, e.usage.cache_write.count, e.usage.output.count, e.cost.pico,
-             e.baseline.pico, e.uncached.pico);
+    bind_all(put_ledger.get(), e.batch, e.sequence, std::string_view(kOwner),
+             std::string_view(attempt), e.item, static_cast<std::int64_t>(e.outcome),
+             std::int64_t{e.answered}, unix_micros(e.priced_at), e.usage.input.count,
+             e.usage.cache_read.count, e.usage.cache_write_5m.count, e.usage.cache_write_1h.count,
+             e.usage.cache_write.count, e.usage.output.count, e.cost.pico, e.baseline.pico,
+             e.uncached.pico);
     WEIR_TRY(const int changed, run(put_ledger.get()));
     (void)changed;  // 0: it stands there already
     return {};
@@ -144,8 +155,9 @@ struct SqliteStore::Impl {
       WEIR_CHECK(run(drop_item.get()));
     }
     for (const auto& row : commit.items) {
-      bind_all(put_item.get(), row.item, std::string_view(kOwner), static_cast<std::int64_t>(row.state),
-               std::int64_t{row.attempts}, std::int64_t{row.replans}, std::string_view(row.reasons));
+      bind_all(put_item.get(), row.item, std::string_view(kOwner),
+               static_cast<std::int64_t>(row.state), std::int64_t{row.attempts},
+               std::int64_t{row.replans}, std::string_view(row.reasons));
       WEIR_CHECK(run(put_item.get()));
     }
     return {};
@@ -162,9 +174,18 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_read_only(const std::stri
   return open_with(path, true);
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& path, bool read_only) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& path,
+                                                            bool read_only) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
+  // SQLite would make it readable to all. It gives the same rights to the files that it puts beside it.
+  if (!read_only) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+      return fail(ErrorKind::kUnavailable,
+                  fmt::format("cannot open the store {}: {}", path, std::strerror(errno)));
+    ::close(fd);
+  }
   const int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   if (sqlite3_open_v2(path.c_str(), &impl->db, flags | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
     auto error = impl->failure("open").error();
@@ -173,7 +194,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
   }
   sqlite3_busy_timeout(impl->db, 5000);
   if (!read_only)
-    WEIR_CHECK(impl->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4096;", "open"));
+    WEIR_CHECK(impl->execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4096;", "open"));
   WEIR_TRY(auto version, impl->prepare("PRAGMA user_version"));
   if (sqlite3_step(version.get()) != SQLITE_ROW) return impl->failure("open");
   const auto stored = static_cast<int>(column(version.get(), 0));
@@ -183,39 +205,47 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
                 "use that one, or begin again with --restart");
   if (!read_only) {
     WEIR_CHECK(impl->execute(kSchema, "set up"));
-    WEIR_CHECK(impl->execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str(), "set up"));
+    WEIR_CHECK(
+        impl->execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str(), "set up"));
     WEIR_CHECK(impl->prepare_all());
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
 
 Result<std::vector<engine::LoadedAggregate>> SqliteStore::load() {
-  WEIR_TRY(auto query, impl_->prepare("SELECT kind, number, version, state FROM aggregate ORDER BY kind, number"));
+  WEIR_TRY(
+      auto query,
+      impl_->prepare("SELECT kind, number, version, state FROM aggregate ORDER BY kind, number"));
   std::vector<engine::LoadedAggregate> out;
   int code = 0;
   while ((code = sqlite3_step(query.get())) == SQLITE_ROW)
-    out.push_back({static_cast<engine::AggregateKind>(column(query.get(), 0)), column(query.get(), 1),
-                   column(query.get(), 2), text_column(query.get(), 3)});
+    out.push_back({static_cast<engine::AggregateKind>(column(query.get(), 0)),
+                   column(query.get(), 1), column(query.get(), 2), text_column(query.get(), 3)});
   if (code != SQLITE_DONE) return impl_->failure("read");
   return out;
 }
 
 Result<std::vector<engine::ItemRow>> SqliteStore::load_items() {
-  WEIR_TRY(auto query, impl_->prepare("SELECT item, state, attempts, replans, reasons FROM item ORDER BY item"));
+  WEIR_TRY(
+      auto query,
+      impl_->prepare("SELECT item, state, attempts, replans, reasons FROM item ORDER BY item"));
   std::vector<engine::ItemRow> out;
   int code = 0;
   while ((code = sqlite3_step(query.get())) == SQLITE_ROW)
-    out.push_back({column(query.get(), 0), static_cast<engine::ItemRow::State>(column(query.get(), 1)),
-                   static_cast<std::uint32_t>(column(query.get(), 2)),
-                   static_cast<std::uint32_t>(column(query.get(), 3)), text_column(query.get(), 4)});
+    out.push_back(
+        {column(query.get(), 0), static_cast<engine::ItemRow::State>(column(query.get(), 1)),
+         static_cast<std::uint32_t>(column(query.get(), 2)),
+         static_cast<std::uint32_t>(column(query.get(), 3)), text_column(query.get(), 4)});
   if (code != SQLITE_DONE) return impl_->failure("read");
   return out;
 }
 
 Result<void> SqliteStore::visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) {
-  WEIR_TRY(auto query, impl_->prepare("SELECT batch, sequence, attempt, item, outcome, answered, priced_at, input, "
-                                      "cache_read, cache_write_5m, cache_write_1h, cache_write, output, cost, "
-                                      "baseline, uncached FROM ledger ORDER BY batch, sequence"));
+  WEIR_TRY(
+      auto query,
+      impl_->prepare("SELECT batch, sequence, attempt, item, outcome, answered, priced_at, input, "
+                     "cache_read, cache_write_5m, cache_write_1h, cache_write, output, cost, "
+                     "baseline, uncached FROM ledger ORDER BY batch, sequence"));
   auto* q = query.get();
   int code = 0;
   while ((code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -240,7 +270,8 @@ Result<void> SqliteStore::commit(const engine::Commit& commit) {
   auto written = impl_->write(commit);
   if (written) written = impl_->execute("COMMIT", "write to");
   if (!written) {
-    if (sqlite3_get_autocommit(impl_->db) == 0) sqlite3_exec(impl_->db, "ROLLBACK", nullptr, nullptr, nullptr);
+    if (sqlite3_get_autocommit(impl_->db) == 0)
+      sqlite3_exec(impl_->db, "ROLLBACK", nullptr, nullptr, nullptr);
     return written;
   }
   return {};

@@ -25,6 +25,15 @@ struct Parsed {
   json::Value operator[](std::string_view key) const { return root[key]; }
 };
 
+/// Expects that an object has all these members, whatever they hold.
+inline void expect_members(json::Value object, std::initializer_list<std::string_view> keys) {
+  for (const auto key : keys) {
+    bool found = false;
+    for (const auto member : object.members()) found = found || member.key == key;
+    EXPECT_TRUE(found) << key << " in " << object.text();
+  }
+}
+
 inline std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {

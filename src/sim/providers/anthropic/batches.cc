@@ -1,13 +1,13 @@
 #include "sim/providers/anthropic/batches.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "http/url.h"
 #include "json/write.h"
 #include "sim/draw.h"
 #include "sim/json_reply.h"
+#include "sim/providers/anthropic/page.h"
 
 namespace weir::sim::anthropic {
 namespace {
@@ -16,8 +16,7 @@ using std::chrono::hours;
 
 constexpr std::size_t kBodyBytesMax = 256'000'000;  // "256 MB"
 constexpr Duration kResultsLife = hours(24 * 29);   // from creation
-constexpr std::size_t kListUsual = 20, kListMax = 1000;
-constexpr std::string_view kRetryAfter = "10";  // on polling a batch that has not ended
+constexpr std::string_view kRetryAfter = "10";      // on polling a batch that has not ended
 
 std::uint64_t row_number(std::uint64_t batch, std::size_t row) {
   return (std::uint64_t{1} << 63) | (batch << 24) | static_cast<std::uint64_t>(row);
@@ -30,16 +29,6 @@ std::string row_json(std::string_view custom_id, std::string_view type, std::str
   out.begin_object().field("custom_id", custom_id).key("result").begin_object().field("type", type);
   if (!key.empty()) out.key(key).raw(value);
   return out.end_object().end_object().take();
-}
-
-std::optional<std::size_t> list_limit(std::string_view target) {
-  const auto text = http::query_value(target, "limit");
-  if (!text) return kListUsual;
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  if (error != std::errc() || end != text->data() + text->size() || limit < 1 || limit > kListMax)
-    return std::nullopt;
-  return limit;
 }
 
 // The URL that the client came by, so that results_url leads back to this server.
@@ -58,7 +47,7 @@ Reply Batches::no_batch(const Call& call, std::string_view id) {
                      call.request_id);
 }
 
-Reply Batches::create(Call& call) {
+Reply Batches::create(Call& call, Version version) {
   if (call.request.body.size() > kBodyBytesMax)
     return error_reply(usual_error(413, ""), call.request_id);
   auto rows = split_requests(call.request.body);
@@ -71,6 +60,7 @@ Reply Batches::create(Call& call) {
   batch.number = batches_.size();
   batch.id = make_id("msgbatch_", world_.options.seed, batch.number);
   batch.account = call.account;
+  batch.version = version;
   batch.rows = std::move(*rows);
   batch.rows_total = batch.rows.size();
   batch.results_url = origin_of(call.request) + "/v1/messages/batches/" + batch.id + "/results";
@@ -124,7 +114,8 @@ void Batches::run_row(Batch& batch) {
   };
   if (fate.missing) return;
   if (fate.error) return errored(typed_error(*fate.error), make_id("workerreq_", seed, number));
-  const auto request = read_message(messages_.prices(), (*item)["params"], Purpose::kBatchRow);
+  const auto request =
+      read_message(messages_.prices(), (*item)["params"], {Purpose::kBatchRow, batch.version});
   if (!request) return errored(request.error(), "");
   const bool hits = draw(seed, "batch hit", number).unit() < world_.options.batch_hit_rate;
   const auto answer = messages_.complete(*request, {.account = batch.account,
@@ -229,41 +220,17 @@ Reply Batches::get(const Call& call, std::string_view id) {
 }
 
 Reply Batches::list(const Call& call) const {
-  const auto limit = list_limit(call.request.target);
-  if (!limit)
-    return error_reply(usual_error(400, "limit: Input should be between 1 and 1000"),
-                       call.request_id);
-  const auto after = http::query_value(call.request.target, "after_id");
-  const auto before = http::query_value(call.request.target, "before_id");
-  if (after && before)
-    return error_reply(usual_error(400, "Only one of after_id and before_id is allowed"),
-                       call.request_id);
   std::vector<const Batch*> found;
-  for (auto batch = batches_.rbegin(); batch != batches_.rend(); ++batch)
-    if (batch->account == call.account && !batch->deleted && batch->visible_at <= call.now)
-      found.push_back(&*batch);
-  bool more = false;
-  if (after || before) {
-    const auto at = std::find_if(found.begin(), found.end(), [&](const Batch* batch) {
-      return batch->id == (after ? *after : *before);
-    });
-    if (at == found.end()) return no_batch(call, after ? *after : *before);
-    if (after) found.erase(found.begin(), at + 1);
-    else found.erase(at, found.end());
+  std::vector<std::string_view> ids;
+  for (auto batch = batches_.rbegin(); batch != batches_.rend(); ++batch) {
+    if (batch->account != call.account || batch->deleted || batch->visible_at > call.now) continue;
+    found.push_back(&*batch);
+    ids.push_back(batch->id);
   }
-  if (found.size() > *limit) {
-    more = true;
-    // The page next to the given id: the first ones behind it, or the last ones before it.
-    if (before) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(*limit));
-    else found.resize(*limit);
-  }
-  json::Writer out;
-  out.begin_object().key("data").begin_array();
-  for (const Batch* batch : found) out.raw(batch_json(*batch, call.now));
-  out.end_array().field("has_more", more).key("first_id");
-  if (found.empty()) out.null().key("last_id").null();
-  else out.string(found.front()->id).field("last_id", found.back()->id);
-  return json_reply(200, out.end_object().take());
+  const auto page = page_json(
+      call.request.target, ids, [&](std::size_t i) { return batch_json(*found[i], call.now); },
+      "Message batch not found: ");
+  return page ? json_reply(200, *page) : error_reply(page.error(), call.request_id);
 }
 
 Reply Batches::cancel(const Call& call, std::string_view id) {

@@ -20,7 +20,7 @@ class Batches {
  public:
   Batches(World& world, Messages& messages) : world_(world), messages_(messages) {}
 
-  Reply create(Call& call);
+  Reply create(Call& call, Version version);
   Reply get(const Call& call, std::string_view id);
   Reply list(const Call& call) const;
   Reply cancel(const Call& call, std::string_view id);
@@ -40,7 +40,8 @@ class Batches {
   struct Batch {
     std::string id, account;
     std::uint64_t number = 0;
-    std::string body;  // of the create, until all rows are run
+    Version version = Version::k20230601;  // its rows are read by it
+    std::string body;                      // of the create, until all rows are run
     std::vector<RequestSpan> rows;
     std::vector<FaultRule> faults;
     BatchClock clock;

@@ -175,6 +175,29 @@ TEST(AnthropicBatches, ParamsAreCheckedRowByRowAndLate) {
   EXPECT_EQ(batch["request_counts"]["errored"].integer(), 5);
 }
 
+// Each request of a batch is read by the version that the batch was created with.
+// Doc: https://platform.claude.com/docs/en/api/migration-2026-10-21 (checked 2026-11-23).
+TEST(AnthropicBatches, TheVersionOfTheCreateHoldsForItsRows) {
+  auto b = make_bench();
+  const std::string params =
+      R"({"model":"claude-sonnet-4-5","max_tokens":9,"temperature":1,"messages":[{"role":"user","content":"x"}]})";
+  for (const auto* version : {"2023-06-01", "2026-10-21"}) {
+    const Reply made = b.post(kBatches, batch_of(1, params), {{"anthropic-version", version}});
+    const testing::Parsed batch(made.text());
+    testing::expect_members(
+        batch.root, {"id", "archived_at", "cancel_initiated_at", "created_at", "ended_at",
+                     "expires_at", "processing_status", "request_counts", "results_url", "type"});
+    const std::string id = batch["id"].string_or("");
+    finish(b, id);
+    const bool removed = version == std::string_view("2026-10-21");
+    EXPECT_EQ(outcomes(b, id).at("r0"), removed ? "errored" : "succeeded");
+    const auto line = b.get(kBatches + "/" + id + "/results").text();
+    EXPECT_EQ(line.find("temperature: Extra inputs") != std::string::npos, removed) << line;
+    EXPECT_EQ(line.find("stop_details") != std::string::npos, !removed) << line;
+  }
+  EXPECT_EQ(b.bill().size(), 1U);
+}
+
 TEST(AnthropicBatches, CancelKeepsWhatWasRun) {
   auto b = make_bench();
   const std::string id = create(b, batch_of(200, kParams));

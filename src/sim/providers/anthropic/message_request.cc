@@ -67,7 +67,15 @@ Checked<void> check_messages(json::Value body, const ModelRules& rules) {
   return {};
 }
 
-Checked<void> check_sampling(json::Value body, const ModelRules& rules) {
+// Version 2026-10-21 knows no sampling parameters, not even with their default values.
+// Doc: https://platform.claude.com/docs/en/api/migration-2026-10-21 (checked 2026-11-23).
+Checked<void> check_sampling(json::Value body, const ModelRules& rules, Version version) {
+  if (version >= Version::k20261021) {
+    for (const std::string_view key : {"temperature", "top_p", "top_k"})
+      if (!body[key].is_null())
+        return refuse(std::string(key) + ": Extra inputs are not permitted");
+    return {};
+  }
   for (const std::string_view key : {"temperature", "top_p"}) {
     const json::Value value = body[key];
     if (value.is_null()) continue;
@@ -156,7 +164,7 @@ Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view m
   return std::unexpected(usual_error(404, "model: " + std::string(model)));
 }
 
-Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body, Purpose purpose) {
+Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body, Reading how) {
   if (!body.is_object()) return refuse("Input should be a valid dictionary");
   MessageRequest request{.body = body};
   if (!body["model"].is_string()) return refuse("model: Field required");
@@ -164,16 +172,16 @@ Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body,
   if (!row) return std::unexpected(std::move(row).error());
   request.row = *row;
   const ModelRules rules = rules_of(request.row->model);
-  if (purpose == Purpose::kBatchRow)
+  if (how.purpose == Purpose::kBatchRow)
     if (auto done = check_batch_row(body); !done) return std::unexpected(std::move(done).error());
-  auto limit = output_limit(body, *request.row, purpose);
+  auto limit = output_limit(body, *request.row, how.purpose);
   if (!limit) return std::unexpected(std::move(limit).error());
   request.output_max = *limit;
   if (const json::Value system = body["system"]; !system.is_null() && !system.is_string())
     if (auto done = check_blocks(system, "system"); !done)
       return std::unexpected(std::move(done).error());
-  for (auto check :
-       {check_messages(body, rules), check_sampling(body, rules), check_cache_control(body)})
+  for (auto check : {check_messages(body, rules), check_sampling(body, rules, how.version),
+                     check_cache_control(body)})
     if (!check) return std::unexpected(std::move(check).error());
   request.stream = body["stream"].boolean().value_or(false);
   const auto geo = body["inference_geo"].string().value_or("global");

@@ -25,8 +25,12 @@ struct MessageRequest {
 
 /// A body is for a sync answer, a row of a batch, or only to be counted.
 enum class Purpose : std::uint8_t { kSync, kBatchRow, kCount };
+struct Reading {
+  Purpose purpose = Purpose::kSync;
+  Version version = Version::k20230601;
+};
 
-Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body, Purpose purpose);
+Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body, Reading how);
 /// The model row, or 404 not_found_error.
 Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model);
 

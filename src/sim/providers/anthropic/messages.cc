@@ -9,6 +9,9 @@ namespace {
 constexpr std::int64_t kChunkTokens = 4;
 constexpr std::int64_t kUsPercent = 110;  // inference_geo "us"
 
+// Members that always stand in an answer, though what they tell of is not simulated, are null or 0.
+// Doc: https://platform.claude.com/docs/en/api/messages/create (checked 2026-11-23, by the types of
+// @anthropic-ai/sdk 1.12.0).
 std::string usage_json(const MessageAnswer& answer, std::int64_t output) {
   const TokenBuckets& tokens = answer.tokens;
   json::Writer out;
@@ -20,8 +23,11 @@ std::string usage_json(const MessageAnswer& answer, std::int64_t output) {
   out.field("ephemeral_5m_input_tokens", tokens.cache_write_5m)
       .field("ephemeral_1h_input_tokens", tokens.cache_write_1h)
       .end_object();
-  out.field("output_tokens", output)
-      .field("service_tier", answer.batch ? "batch" : "standard")
+  out.field("output_tokens", output).key("output_tokens_details").begin_object();
+  out.field("thinking_tokens", std::int64_t{0}).end_object();
+  out.key("server_tool_use").null();
+  out.field("service_tier", answer.batch ? "batch" : "standard")
+      .field("speed", "standard")
       .field("inference_geo", answer.geo_us ? "us" : "global")
       .end_object();
   return out.take();
@@ -34,7 +40,12 @@ std::string_view stop_reason(const MessageAnswer& answer) {
 
 void open_message(json::Writer& out, const MessageAnswer& answer) {
   out.begin_object().field("id", answer.id).field("type", "message").field("role", "assistant");
-  out.field("model", answer.row->model);
+  out.field("model", answer.row->model).key("container").null().key("diagnostics").null();
+}
+
+// What stands beside stop_reason.
+void no_stop_details(json::Writer& out) {
+  out.key("stop_sequence").null().key("stop_details").null();
 }
 
 std::string tool_id(const MessageAnswer& answer) { return "toolu_" + answer.id.substr(4); }
@@ -42,6 +53,16 @@ std::string tool_id(const MessageAnswer& answer) { return "toolu_" + answer.id.s
 // A tool's input that the output limit cut is no JSON any more: then the input is empty.
 std::string_view tool_input(const MessageAnswer& answer) {
   return answer.generated.cut ? std::string_view("{}") : std::string_view(answer.generated.text);
+}
+
+// The one block of an answer: its text, or the call of its tool.
+json::Writer& open_block(json::Writer& out, const MessageAnswer& answer, std::string_view text,
+                         std::string_view input) {
+  if (answer.tool.empty())
+    return out.begin_object().field("type", "text").field("text", text).key("citations").null();
+  out.begin_object().field("type", "tool_use").field("id", tool_id(answer));
+  out.field("name", answer.tool).key("input").raw(input).key("caller").begin_object();
+  return out.field("type", "direct").end_object();
 }
 
 }  // namespace
@@ -81,16 +102,10 @@ std::string message_body(const MessageAnswer& answer) {
   json::Writer out;
   open_message(out, answer);
   out.key("content").begin_array();
-  if (!answer.warmed_only && answer.tool.empty()) {
-    out.begin_object().field("type", "text").field("text", answer.generated.text).end_object();
-  } else if (!answer.warmed_only) {
-    out.begin_object()
-        .field("type", "tool_use")
-        .field("id", tool_id(answer))
-        .field("name", answer.tool);
-    out.key("input").raw(tool_input(answer)).end_object();
-  }
-  out.end_array().field("stop_reason", stop_reason(answer)).key("stop_sequence").null();
+  if (!answer.warmed_only)
+    open_block(out, answer, answer.generated.text, tool_input(answer)).end_object();
+  out.end_array().field("stop_reason", stop_reason(answer));
+  no_stop_details(out);
   out.key("usage").raw(usage_json(answer, answer.tokens.output)).end_object();
   return out.take();
 }
@@ -103,13 +118,8 @@ std::vector<Piece> message_stream(const MessageAnswer& answer) {
   json::Writer start;
   start.begin_object().field("type", "message_start").key("message");
   open_message(start, answer);
-  start.key("content")
-      .begin_array()
-      .end_array()
-      .key("stop_reason")
-      .null()
-      .key("stop_sequence")
-      .null();
+  start.key("content").begin_array().end_array().key("stop_reason").null();
+  no_stop_details(start);
   start.key("usage").raw(usage_json(answer, 1)).end_object().end_object();
   send(Duration(0), "message_start", start.text());
 
@@ -118,14 +128,7 @@ std::vector<Piece> message_stream(const MessageAnswer& answer) {
       .field("type", "content_block_start")
       .field("index", std::int64_t{0})
       .key("content_block");
-  block.begin_object();
-  if (answer.tool.empty()) {
-    block.field("type", "text").field("text", "");
-  } else {
-    block.field("type", "tool_use").field("id", tool_id(answer)).field("name", answer.tool);
-    block.key("input").begin_object().end_object();
-  }
-  block.end_object().end_object();
+  open_block(block, answer, "", "{}").end_object().end_object();
   send(Duration(0), "content_block_start", block.text());
   send(Duration(0), "ping", R"({"type":"ping"})");
 
@@ -143,7 +146,9 @@ std::vector<Piece> message_stream(const MessageAnswer& answer) {
 
   json::Writer end;
   end.begin_object().field("type", "message_delta").key("delta").begin_object();
-  end.field("stop_reason", stop_reason(answer)).key("stop_sequence").null().end_object();
+  end.field("stop_reason", stop_reason(answer)).key("container").null();
+  no_stop_details(end);
+  end.end_object();
   end.key("usage").raw(usage_json(answer, answer.tokens.output)).end_object();
   send(Duration(0), "message_delta", end.text());
   send(Duration(0), "message_stop", R"({"type":"message_stop"})");

@@ -194,6 +194,126 @@ TEST(AnthropicMessages, Models) {
   EXPECT_EQ(b.get("/anthropic/v1/nothing").head.status, 404);
 }
 
+// What the types of @anthropic-ai/sdk 1.12.0 call always present (checked 2026-11-23).
+// Doc: https://platform.claude.com/docs/en/api/messages/create,
+// https://platform.claude.com/docs/en/api/models/retrieve
+void expect_usage(json::Value usage) {
+  testing::expect_members(
+      usage, {"cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens",
+              "inference_geo", "input_tokens", "output_tokens", "output_tokens_details",
+              "server_tool_use", "service_tier", "speed"});
+  EXPECT_EQ(usage["output_tokens_details"]["thinking_tokens"].integer(), 0);
+}
+void expect_message(json::Value message) {
+  testing::expect_members(
+      message, {"id", "container", "content", "diagnostics", "model", "role", "stop_details",
+                "stop_reason", "stop_sequence", "type", "usage"});
+  expect_usage(message["usage"]);
+  for (const auto item : message["content"].items()) {
+    const json::Value block(item);
+    if (block["type"].string() == "text") testing::expect_members(block, {"citations", "text"});
+    else testing::expect_members(block, {"id", "caller", "input", "name"});
+  }
+}
+
+TEST(AnthropicMessages, MembersThatAreAlwaysThere) {
+  auto b = make_bench();
+  const std::string forced = changed(
+      "\"max_tokens\"",
+      R"("tools":[{"name":"x","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"max_tokens")");
+  for (const std::string& body : {std::string(kSimple), forced}) {
+    expect_message(testing::Parsed(b.post(std::string(kMessagesPath), body).text()).root);
+    const Reply stream = b.post(std::string(kMessagesPath),
+                                changed("\"max_tokens\"", "\"stream\":true,\"max_tokens\"", body));
+    http::SseParser sse(1 << 20);
+    ASSERT_TRUE(sse.feed(stream.text(), [&](http::SseEvent&& event) {
+      const testing::Parsed data(event.data);
+      if (event.name == "message_start") expect_message(data["message"]);
+      if (event.name == "content_block_start")
+        testing::expect_members(data["content_block"], {body == kSimple ? "citations" : "caller"});
+      if (event.name != "message_delta") return;
+      testing::expect_members(data["delta"],
+                              {"container", "stop_details", "stop_reason", "stop_sequence"});
+      expect_usage(data["usage"]);
+    }));
+  }
+  const testing::Parsed model(b.get("/anthropic/v1/models/claude-sonnet-5").text());
+  testing::expect_members(
+      model.root, {"id", "capabilities", "created_at", "deprecated_at", "display_name", "lifecycle",
+                   "line", "max_input_tokens", "max_tokens", "retires_at", "type"});
+  EXPECT_EQ(model["line"].string(), "sonnet");
+  EXPECT_EQ(model["lifecycle"].string(), "active");
+  testing::expect_members(
+      model["capabilities"],
+      {"batch", "citations", "code_execution", "context_management", "effort", "image_input",
+       "pdf_input", "server_tools", "structured_outputs", "thinking"});
+  EXPECT_EQ(model["capabilities"]["batch"]["supported"].boolean(), true);
+}
+
+TEST(AnthropicMessages, ModelsByPages) {
+  auto b = make_bench();
+  const std::string path = "/anthropic/v1/models";
+  const auto ids = [&](std::string_view query) {
+    std::vector<std::string> out;
+    const testing::Parsed page(b.get(path + std::string(query)).text());
+    for (const auto item : page["data"].items())
+      out.push_back(json::Value(item)["id"].string_or(""));
+    EXPECT_EQ(page["first_id"].string_or(""), out.empty() ? "" : out.front());
+    EXPECT_EQ(page["last_id"].string_or(""), out.empty() ? "" : out.back());
+    return out;
+  };
+  const auto more = [&](std::string_view query) {
+    return testing::Parsed(b.get(path + std::string(query)).text())["has_more"].boolean();
+  };
+  const auto all = ids("?limit=1000");
+  ASSERT_GT(all.size(), 10U);
+  EXPECT_EQ(more("?limit=1000"), false);
+  std::vector<std::string> walked;
+  for (std::string query = "?limit=4"; !query.empty();) {
+    const auto page = ids(query);
+    walked.insert(walked.end(), page.begin(), page.end());
+    query = more(query) == true ? "?limit=4&after_id=" + page.back() : "";
+  }
+  EXPECT_EQ(walked, all);
+  EXPECT_EQ(ids("?limit=2&before_id=" + all[5]), (std::vector<std::string>{all[3], all[4]}));
+  EXPECT_EQ(more("?limit=2&before_id=" + all[5]), true);
+  EXPECT_EQ(more("?limit=5&before_id=" + all[5]), false);
+  EXPECT_TRUE(ids("?after_id=" + all.back()).empty());
+  EXPECT_TRUE(ids("?before_id=" + all.front()).empty());
+  for (const auto* bad : {"?limit=0", "?limit=1001", "?limit=x", "?after_id=a&before_id=b"})
+    EXPECT_EQ(b.get(path + bad).head.status, 400) << bad;
+  EXPECT_EQ(b.get(path + "?after_id=none").head.status, 404);
+}
+
+// Doc: https://platform.claude.com/docs/en/api/versioning and .../api/migration-2026-10-21
+// (checked 2026-11-23).
+TEST(AnthropicMessages, Versions) {
+  auto b = make_bench();
+  const auto answer = [&](std::string_view version, const std::string& body,
+                          const std::string& path = std::string(kMessagesPath)) {
+    return b.post(path, body, {{"anthropic-version", std::string(version)}});
+  };
+  EXPECT_EQ(answer("2023-06-01", std::string(kSimple)).head.status, 200);
+  EXPECT_EQ(answer("2026-10-21", std::string(kSimple)).head.status, 200);
+  for (const auto* version : {"", "2023-01-01", "2026-10-22", "2026-10-21 ", "latest"}) {
+    const testing::Parsed error(answer(version, std::string(kSimple)).text());
+    EXPECT_EQ(error["error"]["type"].string(), "invalid_request_error") << version;
+    EXPECT_EQ(b.get("/anthropic/v1/models", {{"anthropic-version", version}}).head.status, 400);
+  }
+  const std::string older = changed("claude-sonnet-5", "claude-sonnet-4-5");
+  for (const auto* given : {"\"temperature\":1", "\"top_p\":1", "\"top_k\":5"}) {
+    const std::string body =
+        changed("\"max_tokens\"", std::string(given) + ",\"max_tokens\"", older);
+    EXPECT_EQ(answer("2023-06-01", body).head.status, 200) << given;
+    for (const auto& path :
+         {std::string(kMessagesPath), std::string(kMessagesPath) + "/count_tokens"}) {
+      const Reply refused = answer("2026-10-21", body, path);
+      EXPECT_EQ(refused.head.status, 400) << given;
+      EXPECT_NE(refused.text().find("Extra inputs are not permitted"), std::string::npos);
+    }
+  }
+}
+
 TEST(AnthropicMessages, FaultsInItsShape) {
   auto b = make_bench(
       {.faults_json = R"([{"match":{"operation":"messages","nth":1},"fault":"overloaded"},

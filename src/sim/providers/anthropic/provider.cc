@@ -10,6 +10,7 @@
 #include "sim/json_reply.h"
 #include "sim/providers/anthropic/batches.h"
 #include "sim/providers/anthropic/messages.h"
+#include "sim/providers/anthropic/page.h"
 
 namespace weir::sim::anthropic {
 
@@ -31,6 +32,24 @@ std::optional<Tail> tail_of(std::string_view path, std::string_view prefix) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return Tail{text, ""};
   return Tail{text.substr(0, slash), text.substr(slash)};
+}
+
+// What this simulator does of what a model can, with all keys that the provider has.
+// Doc: https://platform.claude.com/docs/en/api/models/retrieve (checked 2026-11-23, by the types of
+// @anthropic-ai/sdk 1.12.0).
+constexpr std::string_view kCapabilities =
+    R"({"batch":{"supported":true},"citations":{"supported":false},"code_execution":{"supported":false},)"
+    R"("context_management":{"supported":false,"clear_thinking_20251015":null,"clear_tool_uses_20250919":null,"compact_20260112":null},)"
+    R"("effort":{"supported":true,"low":{"supported":true},"medium":{"supported":true},"high":{"supported":true},"xhigh":{"supported":true},"max":{"supported":true}},)"
+    R"("image_input":{"supported":true},"pdf_input":{"supported":true},)"
+    R"("server_tools":{"supported":false,"code_execution":{"supported":false},"web_search":{"supported":false}},)"
+    R"("structured_outputs":{"supported":true},)"
+    R"("thinking":{"supported":false,"types":{"adaptive":{"supported":false},"between_tools":{"supported":false},"disabled":{"supported":true},"enabled":{"supported":false}}}})";
+
+std::optional<std::string_view> line_of(std::string_view model) {
+  for (const std::string_view line : {"haiku", "sonnet", "opus", "fable", "mythos"})
+    if (model.find(line) != std::string_view::npos) return line;
+  return std::nullopt;
 }
 
 class Anthropic final : public Provider {
@@ -56,8 +75,8 @@ class Anthropic final : public Provider {
   }
 
  private:
-  Reply messages(Call& call);
-  Reply count(Call& call);
+  Reply messages(Call& call, Version version);
+  Reply count(Call& call, Version version);
   Reply models(const Call& call) const;
   Reply model(const Call& call, std::string_view id) const;
   Reply batch(Call& call, const Tail& tail);
@@ -107,12 +126,12 @@ Operation Anthropic::operation(const Call& call) const {
 Reply Anthropic::handle(Call& call) {
   const Method method = call.request.method;
   const bool get = method == Method::kGet, post = method == Method::kPost;
-  if (!call.request.headers.find("anthropic-version"))
-    return error_reply(usual_error(400, "anthropic-version: header is required"), call.request_id);
-  if (call.path == "/v1/messages" && post) return messages(call);
-  if (call.path == "/v1/messages/count_tokens" && post) return count(call);
+  const auto version = version_of(call.request.headers);
+  if (!version) return error_reply(version.error(), call.request_id);
+  if (call.path == "/v1/messages" && post) return messages(call, *version);
+  if (call.path == "/v1/messages/count_tokens" && post) return count(call, *version);
   if (call.path == "/v1/models" && get) return models(call);
-  if (call.path == kBatchesPath && post) return batches_->create(call);
+  if (call.path == kBatchesPath && post) return batches_->create(call, *version);
   if (call.path == kBatchesPath && get) return batches_->list(call);
   if (const auto id = tail_of(call.path, "/v1/models/"); id && get) return model(call, id->id);
   if (const auto tail = tail_of(call.path, "/v1/messages/batches/")) return batch(call, *tail);
@@ -128,13 +147,13 @@ Reply Anthropic::batch(Call& call, const Tail& tail) {
   return error_reply(usual_error(404, ""), call.request_id);
 }
 
-Reply Anthropic::messages(Call& call) {
+Reply Anthropic::messages(Call& call, Version version) {
   if (call.request.body.size() > kBodyBytesMax)
     return error_reply(usual_error(413, ""), call.request_id);
   const auto body = parser_.parse(call.request.body);
   if (!body)
     return error_reply(usual_error(400, "The request body is not valid JSON"), call.request_id);
-  const auto request = read_message(prices_, *body, Purpose::kSync);
+  const auto request = read_message(prices_, *body, {Purpose::kSync, version});
   if (!request) return error_reply(request.error(), call.request_id);
   const auto answer = messages_->complete(
       *request, {.account = call.account, .start = call.now, .number = call.sequence});
@@ -161,11 +180,11 @@ Reply Anthropic::messages(Call& call) {
   return reply;
 }
 
-Reply Anthropic::count(Call& call) {
+Reply Anthropic::count(Call& call, Version version) {
   const auto body = parser_.parse(call.request.body);
   if (!body)
     return error_reply(usual_error(400, "The request body is not valid JSON"), call.request_id);
-  const auto request = read_message(prices_, *body, Purpose::kCount);
+  const auto request = read_message(prices_, *body, {Purpose::kCount, version});
   if (!request) return error_reply(request.error(), call.request_id);
   json::Writer out;
   out.begin_object().field("input_tokens", messages_->count(*request)).end_object();
@@ -183,18 +202,21 @@ std::string Anthropic::model_json(const ModelRow& row) const {
   };
   limit("max_input_tokens", row.input_tokens_max);
   limit("max_tokens", row.output_tokens_max);
+  out.field("lifecycle", "active").key("deprecated_at").null().key("retires_at").null();
+  out.key("line");
+  if (const auto line = line_of(row.model)) out.string(*line);
+  else out.null();
+  out.key("capabilities").raw(kCapabilities);
   return out.end_object().take();
 }
 
-Reply Anthropic::models(const Call&) const {
-  json::Writer out;
-  out.begin_object().key("data").begin_array();
-  for (const auto& row : prices_.rows()) out.raw(model_json(row));
-  out.end_array().field("has_more", false);
-  out.field("first_id", prices_.rows().front().model)
-      .field("last_id", prices_.rows().back().model)
-      .end_object();
-  return json_reply(200, out.take());
+Reply Anthropic::models(const Call& call) const {
+  std::vector<std::string_view> ids;
+  for (const auto& row : prices_.rows()) ids.push_back(row.model);
+  const auto page = page_json(
+      call.request.target, ids, [&](std::size_t i) { return model_json(prices_.rows()[i]); },
+      "model: ");
+  return page ? json_reply(200, *page) : error_reply(page.error(), call.request_id);
 }
 
 Reply Anthropic::model(const Call& call, std::string_view id) const {

@@ -83,6 +83,14 @@ ApiError typed_error(std::string_view type) {
   return usual_error(500, "");
 }
 
+Checked<Version> version_of(const http::Headers& headers) {
+  const auto version = headers.find("anthropic-version");
+  if (!version) return refuse("anthropic-version: header is required");
+  if (*version == "2023-06-01") return Version::k20230601;
+  if (*version == "2026-10-21") return Version::k20261021;
+  return refuse("anthropic-version: \"" + std::string(*version) + "\" is not a valid version");
+}
+
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number) {
   auto random = draw(seed, prefix, number);
   std::string out = std::string(prefix) + "01";

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/message.h"
 #include "sim/prices.h"
 #include "sim/reply.h"
 
@@ -35,6 +36,12 @@ ApiError typed_error(std::string_view type);
 
 /// prefix + "01" + 22 letters and digits drawn from the seed.
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number);
+
+/// The API versions that are simulated.
+/// Doc: https://platform.claude.com/docs/en/api/versioning (checked 2026-11-23).
+enum class Version : std::uint8_t { k20230601, k20261021 };
+/// What the header anthropic-version asks for. @error 400 there is none, or it is not known.
+Checked<Version> version_of(const http::Headers& headers);
 
 /// What a model generation allows, from its name.
 struct ModelRules {

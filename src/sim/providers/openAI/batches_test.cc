@@ -57,6 +57,35 @@ TEST(OpenAiFiles, UploadListGetContentDelete) {
   EXPECT_EQ(testing::Parsed(b.get("/_sim/state").text())["openAI"]["files"].integer(), 0);
 }
 
+// Doc: https://developers.openai.com/api/reference/resources/files/methods/create
+// (checked 2026-11-23).
+TEST(OpenAiFiles, BatchInputLivesThirtyDays) {
+  auto b = make_bench();
+  const std::string input = upload(b, "x"), other = upload(b, "x", "user_data");
+  const testing::Parsed file(b.get(kFiles + "/" + input).text());
+  EXPECT_EQ(file["expires_at"].integer(), unix_seconds(b.now()) + 30 * 86'400);
+  EXPECT_TRUE(testing::Parsed(b.get(kFiles + "/" + other).text())["expires_at"].is_null());
+  b.wait(hours(24 * 30) - seconds(1));
+  EXPECT_EQ(b.get(kFiles + "/" + input).head.status, 200);
+  b.wait(seconds(1));
+  EXPECT_EQ(b.get(kFiles + "/" + input).head.status, 404);
+  EXPECT_EQ(b.get(kFiles + "/" + other).head.status, 200);
+}
+
+// What the types of openai 7.57.0 call always present (checked 2026-11-23).
+TEST(OpenAiFiles, MembersThatAreAlwaysThere) {
+  auto b = make_bench();
+  const std::string input = upload(b, lines_of(1));
+  testing::expect_members(testing::Parsed(b.get(kFiles + "/" + input).text()).root,
+                          {"id", "bytes", "created_at", "filename", "object", "purpose", "status"});
+  const testing::Parsed batch(b.post(kBatches, create_body(input)).text());
+  testing::expect_members(batch.root, {"id", "completion_window", "created_at", "endpoint",
+                                       "input_file_id", "object", "status"});
+  testing::expect_members(batch["request_counts"], {"completed", "failed", "total"});
+  testing::expect_members(batch["usage"], {"input_tokens", "input_tokens_details", "output_tokens",
+                                           "output_tokens_details", "total_tokens"});
+}
+
 TEST(OpenAiFiles, Refusals) {
   auto b = make_bench();
   const auto part = [](std::string_view name, std::string_view value) {

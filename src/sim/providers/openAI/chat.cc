@@ -11,7 +11,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-constexpr Duration kBreakpointLife = minutes(30);
 constexpr Duration kInMemoryLife = minutes(10);
 constexpr Duration kDayLife = hours(24);
 constexpr std::size_t kBreakpointsWritten = 4;  // the latest so many are written
@@ -69,18 +68,18 @@ void Chat::use_steps(const ChatRequest& request, const ChatContext& context,
 // gpt-5.6 and later: written at breakpoints only, and the write is billed instead of the input.
 void Chat::use_breakpoints(const ChatRequest& request, const ChatContext& context,
                            const ChatPrompt& prompt, Time first_byte, TokenBuckets& tokens) {
-  std::vector<std::size_t> marks = prompt.breakpoints;
+  std::vector<Breakpoint> marks = prompt.breakpoints;
   const std::size_t explicit_max =
       request.explicit_breakpoints ? kBreakpointsWritten : kBreakpointsWritten - 1;
   if (marks.size() > explicit_max)
     marks.erase(marks.begin(), marks.end() - static_cast<std::ptrdiff_t>(explicit_max));
   if (!request.explicit_breakpoints && !prompt.parts.empty() &&
-      (marks.empty() || marks.back() != prompt.parts.size() - 1))
-    marks.push_back(prompt.parts.size() - 1);
+      (marks.empty() || marks.back().part != prompt.parts.size() - 1))
+    marks.push_back({prompt.parts.size() - 1, kBreakpointLife});
   if (marks.empty()) return;  // explicit without a mark: caching is off
 
   if (context.may_read_cache) {
-    const std::size_t last = marks.back();
+    const std::size_t last = marks.back().part;
     const std::size_t first = last + 1 > kPartsMatched ? last + 1 - kPartsMatched : 0;
     for (std::size_t part = last + 1; part-- > first;) {
       const Place& place = prompt.parts[part];
@@ -92,14 +91,14 @@ void Chat::use_breakpoints(const ChatRequest& request, const ChatContext& contex
     }
   }
   std::int64_t written = tokens.cache_read;
-  for (const std::size_t mark : marks) {
-    const Place& place = prompt.parts[mark];
+  for (const Breakpoint& mark : marks) {
+    const Place& place = prompt.parts[mark.part];
     if (place.tokens < request.row->cache_tokens_min) continue;
     if (place.tokens <= tokens.cache_read) {
       world_.cache.refresh(place.key, context.start);
       continue;
     }
-    world_.cache.write(place.key, context.start, first_byte, kBreakpointLife);
+    world_.cache.write(place.key, context.start, first_byte, mark.life);
     written = std::max(written, place.tokens);
   }
   tokens.cache_write = written - tokens.cache_read;

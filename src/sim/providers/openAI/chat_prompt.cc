@@ -81,8 +81,9 @@ void PromptReader::read_message(json::Value message, State& state, ChatPrompt& p
       state.tokens += kImageTokens;
       prompt.parts.push_back({state.hash, state.tokens});
     }
-    if (!part["prompt_cache_breakpoint"].is_null())
-      prompt.breakpoints.push_back(prompt.parts.size() - 1);
+    if (const json::Value mark = part["prompt_cache_breakpoint"]; !mark.is_null())
+      prompt.breakpoints.push_back(
+          {prompt.parts.size() - 1, breakpoint_life(mark).value_or(kBreakpointLife)});
   }
   for (const std::string_view key : {"tool_calls", "tool_call_id", "name"}) {
     if (message[key].is_null()) continue;

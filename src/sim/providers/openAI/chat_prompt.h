@@ -20,13 +20,19 @@ struct Place {
   std::int64_t tokens = 0;
 };
 
+/// A mark of the caller at the end of a part, and how long it asks for what is cached there to live.
+struct Breakpoint {
+  std::size_t part = 0;
+  Duration life{0};
+};
+
 struct ChatPrompt {
   std::int64_t tokens = 0;
-  std::vector<Place> steps;              // every 128 tokens, from 1,024 on
-  std::vector<Place> parts;              // the end of every content part
-  std::vector<std::size_t> breakpoints;  // indices into parts that the caller marked
-  std::vector<std::string_view> texts;   // all texts but the last user text, in order
-  std::string_view document;             // the last text of the last user message
+  std::vector<Place> steps;             // every 128 tokens, from 1,024 on
+  std::vector<Place> parts;             // the end of every content part
+  std::vector<Breakpoint> breakpoints;  // the caller's, in order
+  std::vector<std::string_view> texts;  // all texts but the last user text, in order
+  std::string_view document;            // the last text of the last user message
 };
 
 class PromptReader {

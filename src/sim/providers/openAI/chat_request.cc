@@ -43,6 +43,9 @@ Checked<void> check_content(json::Value message, const std::string& where, const
     if (mark["mode"].string() != "explicit")
       return refuse("Invalid value: 'prompt_cache_breakpoint.mode' must be 'explicit'.", place,
                     "invalid_value");
+    if (!breakpoint_life(mark))
+      return refuse("Invalid value: 'prompt_cache_breakpoint.ttl' must be '30m' or '12h'.",
+                    place + ".prompt_cache_breakpoint.ttl", "invalid_value");
   }
   return {};
 }
@@ -126,7 +129,8 @@ Checked<void> read_cache_options(ChatRequest& request) {
   if (mode != "implicit" && mode != "explicit")
     return refuse("Invalid value for 'prompt_cache_options.mode'.", "prompt_cache_options.mode",
                   "invalid_value");
-  if (const auto ttl = options["ttl"].string(); ttl && *ttl != "30m")
+  // Only a breakpoint may live longer.
+  if (const json::Value ttl = options["ttl"]; !ttl.is_null() && ttl.string() != "30m")
     return refuse("Invalid value for 'prompt_cache_options.ttl': only '30m'.",
                   "prompt_cache_options.ttl", "invalid_value");
   request.explicit_breakpoints = mode == "explicit";
@@ -169,6 +173,13 @@ Checked<void> read_format(ChatRequest& request) {
 }
 
 }  // namespace
+
+std::optional<Duration> breakpoint_life(json::Value mark) {
+  const json::Value ttl = mark["ttl"];
+  if (ttl.is_null() || ttl.string() == "30m") return kBreakpointLife;
+  if (ttl.string() == "12h") return std::chrono::hours(12);
+  return std::nullopt;
+}
 
 Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model) {
   const ModelRow* row = prices.find(model);

@@ -7,10 +7,16 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.h"
 #include "json/value.h"
 #include "sim/providers/openAI/wire.h"
 
 namespace weir::sim::openAI {
+
+/// How long a breakpoint's prefix lives at least since its last use, where nothing else is asked
+/// for. Doc: https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23, by
+/// the types of openai 7.57.0).
+inline constexpr Duration kBreakpointLife = std::chrono::minutes(30);
 
 struct ChatRequest {
   json::Value body;  // borrowed from the parser
@@ -27,6 +33,9 @@ struct ChatRequest {
 };
 
 Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body);
+/// What the ttl of a prompt_cache_breakpoint asks for: "30m" (also when there is none) or "12h";
+/// nothing for any other.
+std::optional<Duration> breakpoint_life(json::Value mark);
 /// The model row, or 404 model_not_found.
 Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model);
 

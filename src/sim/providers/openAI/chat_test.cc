@@ -110,6 +110,13 @@ TEST(OpenAiChat, StreamsChunks) {
   EXPECT_EQ(b.post(kChat, with(",\"stream\":true")).text().find("usage"), std::string::npos);
 }
 
+// A body whose system text is marked; the mark asks for a time to live.
+std::string lived_body(std::string_view document, std::string_view ttl) {
+  return R"({"model":"gpt-6-sol","prompt_cache_options":{"mode":"explicit"},"messages":[{"role":"system","content":[{"type":"text","text":")" +
+         words(1500) + R"(","prompt_cache_breakpoint":{"mode":"explicit","ttl":")" +
+         std::string(ttl) + R"("}}]},{"role":"user","content":")" + std::string(document) + "\"}]}";
+}
+
 TEST(OpenAiChat, Refusals) {
   auto b = make_bench();
   const auto refused = [&](int code, std::string_view error_code, std::string_view why,
@@ -145,6 +152,9 @@ TEST(OpenAiChat, Refusals) {
           with(",\"prompt_cache_key\":\"" + std::string(65, 'k') + "\""));
   refused(400, "invalid_value", "ttl",
           with(R"(,"prompt_cache_options":{"ttl":"1h"})", changed("gpt-5-mini", "gpt-6-sol")));
+  refused(400, "invalid_value", "ttl",
+          with(R"(,"prompt_cache_options":{"ttl":"12h"})", changed("gpt-5-mini", "gpt-6-sol")));
+  refused(400, "invalid_value", "prompt_cache_breakpoint.ttl", lived_body("one", "1h"));
   refused(400, "", "stream_options", with(R"(,"stream_options":{})"));
   refused(400, "invalid_value", "'n'", with(",\"n\":0"));
   refused(401, "invalid_api_key", "API key", kSimple, {{"authorization", "Bearer invalid-key"}});
@@ -266,6 +276,21 @@ TEST(OpenAiCache, ExplicitBreakpoints) {
   EXPECT_EQ(ask(b, explicit_body("two")).written, 1504);
 }
 
+TEST(OpenAiCache, ABreakpointMayLiveTwelveHours) {
+  auto b = make_bench();
+  EXPECT_EQ(ask(b, lived_body("one", "12h")), (Usage{1512, 0, 1504}));
+  const auto& row = b.bill()[0];
+  EXPECT_EQ(row.pico_usd, 8 * 2'000'000 + 1504LL * 2'500'000 + row.tokens.output * 10'000'000);
+  b.wait(hours(11));
+  EXPECT_EQ(ask(b, lived_body("two", "12h")).cached, 1504);  // and lives 12 hours from here on
+  b.wait(hours(11));
+  EXPECT_EQ(ask(b, explicit_body("two")).cached, 1504);  // the entry's life, not the reader's
+  b.wait(hours(12));
+  EXPECT_EQ(ask(b, lived_body("two", "30m")).written, 1504);
+  b.wait(minutes(30));
+  EXPECT_EQ(ask(b, lived_body("two", "30m")).written, 1504);
+}
+
 TEST(OpenAiCache, ExplicitMarksBesideTheImplicitOne) {
   auto b = make_bench();
   EXPECT_EQ(ask(b, explicit_body("one", true, "implicit")), (Usage{1512, 0, 1509}));
@@ -293,6 +318,29 @@ TEST(OpenAiCache, ModelsWithoutACachedPriceHaveNoCache) {
   ask(b, body);
   b.wait(seconds(1));
   EXPECT_EQ(ask(b, body), (Usage{1512, 0, 0}));
+}
+
+// What the types of openai 7.57.0 call always present (checked 2026-11-23).
+// Doc: https://developers.openai.com/api/reference/resources/chat
+TEST(OpenAiChat, MembersThatAreAlwaysThere) {
+  auto b = make_bench();
+  const auto all_of = [](json::Value completion, std::string_view part) {
+    testing::expect_members(completion, {"id", "choices", "created", "model", "object"});
+    for (const auto item : completion["choices"].items())
+      testing::expect_members(json::Value(item), {"finish_reason", "index", part});
+  };
+  const testing::Parsed whole(b.post(kChat, kSimple).text());
+  all_of(whole.root, "message");
+  const json::Value choice(whole["choices"].items().at(0).value_unsafe());
+  testing::expect_members(choice, {"logprobs"});
+  testing::expect_members(choice["message"], {"content", "refusal", "role"});
+  testing::expect_members(whole["usage"], {"completion_tokens", "prompt_tokens", "total_tokens"});
+  http::SseParser sse(1 << 20);
+  ASSERT_TRUE(sse.feed(b.post(kChat, with(",\"stream\":true")).text(), [&](http::SseEvent&& event) {
+    if (event.data != "[DONE]") all_of(testing::Parsed(event.data).root, "delta");
+  }));
+  testing::expect_members(testing::Parsed(b.get("/openAI/v1/models/gpt-5").text()).root,
+                          {"id", "created", "object", "owned_by"});
 }
 
 TEST(OpenAiChat, FlexCostsWhatABatchCosts) {

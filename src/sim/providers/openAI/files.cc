@@ -15,6 +15,10 @@ namespace {
 constexpr std::size_t kBatchFileBytesMax = 200'000'000;  // "200 MB"
 constexpr std::size_t kFileBytesMax = 512'000'000;
 constexpr std::int64_t kExpirySecondsMin = 3600, kExpirySecondsMax = 2'592'000;
+// "By default, files with purpose=batch expire after 30 days and all other files are persisted".
+// Doc: https://developers.openai.com/api/reference/resources/files/methods/create (checked
+// 2026-11-23).
+constexpr Duration kBatchFileLife = std::chrono::hours(24 * 30);
 constexpr std::string_view kPurposes[] = {"batch",  "assistants", "fine-tune",
                                           "vision", "user_data",  "evals"};
 constexpr std::size_t kListUsual = 10'000, kListMax = 10'000;
@@ -108,6 +112,7 @@ Reply Files::upload(Call& call) {
                   .created_at = call.now};
   if (form->expires_seconds)
     file.expires_at = call.now + std::chrono::seconds(*form->expires_seconds);
+  else if (form->purpose == "batch") file.expires_at = call.now + kBatchFileLife;
   file.upload = {std::make_shared<const std::string>(std::move(call.request.body)), form->offset,
                  form->length};
   const std::string id = keep(std::move(file));

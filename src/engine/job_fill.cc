@@ -1,0 +1,180 @@
+// Batches are planned, and their images written item by item.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "engine/job_engine.h"
+
+namespace weir::engine {
+namespace {
+
+// A batch is filled to 90 % of the provider's limits: theirs are counted their way.
+constexpr std::uint64_t filled(std::uint64_t limit) { return limit / 10 * 9; }
+// Image bytes encoded in one turn: the engine answers events in between.
+constexpr std::uint64_t kFillBytesPerTurn = 4U << 20;
+constexpr std::uint64_t kImageBuffer = 1U << 20;
+// Items that never ran wait for company before they make a batch of their own.
+constexpr std::size_t kReplanMin = 1000;
+
+}  // namespace
+
+std::string JobEngine::image_path(std::uint64_t number) const {
+  return fmt::format("{}/batch-{}.image", options_.folder, number);
+}
+
+bool JobEngine::deadline_near(Time now) const {
+  return options_.deadline && *options_.deadline - now < parts_.provider.batch->window;
+}
+
+std::vector<std::uint64_t> JobEngine::replan_candidates() const {
+  std::vector<std::uint64_t> out;
+  for (const auto& [item, row] : deviating_) {
+    if (row.state != ItemRow::State::kReplan) continue;
+    out.push_back(item);
+    if (out.size() == filled(parts_.provider.batch->requests_max)) break;
+  }
+  return out;
+}
+
+Result<void> JobEngine::plan_batches(Time now) {
+  if (filling_) return fill(now);
+  if (spend_stopped_ || spend_waits_ || running() >= options_.batches_running_max) return {};
+  if (!job_.primed && running() > 0) return {};  // the priming batch must end first
+  if (job_.next_item < job_.items) return start_filling({}, now);
+  const auto candidates = replan_candidates();
+  if (candidates.empty() || (candidates.size() < kReplanMin && running() > 0)) return {};
+  if (!deadline_near(now)) return start_filling(candidates, now);
+  for (const auto item : candidates) {
+    deviate(item, ItemRow::State::kRetrySync, "another batch could not end before the deadline");
+    retry_due_[item] = now;
+  }
+  return {};
+}
+
+Result<void> JobEngine::start_filling(std::vector<std::uint64_t> candidates, Time now) {
+  Filling filling;
+  filling.state.number = ++job_.batches;
+  filling.state.id = BatchId::make(now, parts_.random);
+  filling.state.planned_at = now;
+  filling.state.first_item = job_.next_item;
+  filling.state.priming = !job_.primed && candidates.empty();
+  filling.candidates = std::move(candidates);
+  filling.path = image_path(filling.state.number);
+  WEIR_TRY(filling.image, parts_.files.open(filling.path));
+  WEIR_CHECK(filling.image->truncate(0));
+  filling.buffer = parts_.adapter.image_format().head;
+  filling_ = std::move(filling);
+  return fill(now);
+}
+
+Result<void> JobEngine::fill(Time now) {
+  auto& filling = *filling_;
+  const auto& limits = *parts_.provider.batch;
+  const auto started_at = filling.written;
+  for (;;) {
+    auto& state = filling.state;
+    const bool range = filling.candidates.empty();
+    const auto item_next = range ? state.first_item + state.sequences : 0;
+    const bool exhausted =
+        range ? item_next >= job_.items : state.sequences >= filling.candidates.size();
+    if (exhausted || state.items >= filled(limits.requests_max) ||
+        (state.priming && state.items == 1))
+      return finish_filling(now);
+    const auto item = range ? item_next : filling.candidates[state.sequences];
+    WEIR_TRY(const auto fit, fill_item(item, state.sequences, now));
+    if (fit == Fit::kFull) return finish_filling(now);
+    if (!range) state.list.push_back(item);
+    ++state.sequences;
+    if (filling.buffer.size() >= kImageBuffer) WEIR_CHECK(flush_image());
+    if (filling.written - started_at >= kFillBytesPerTurn) return {};
+  }
+}
+
+Result<JobEngine::Fit> JobEngine::fill_item(std::uint64_t item, std::uint64_t sequence, Time now) {
+  auto& filling = *filling_;
+  WEIR_TRY(const auto end, log_->end_of(item));
+  if (end != ItemEnd::kNone) return Fit::kSkipped;  // rejected when this image was begun before
+  auto source_item = parts_.source.item(item);
+  if (!source_item || source_item->rejected) {
+    const auto error = source_item ? *source_item->rejected : source_item.error();
+    WEIR_CHECK(end_rejected(item, source_item.value_or(Item{}), error));
+    return Fit::kSkipped;
+  }
+  const auto id = source_item->id;
+  const auto line = source_item->line;
+  bool marked = false;
+  const auto request = prepared(std::move(*source_item), job_.plan.cache, &marked);
+  std::string encoded;
+  const auto done =
+      parts_.adapter.encode_item(custom_id(filling.state.id, sequence), request, encoded);
+  const auto& limits = *parts_.provider.batch;
+  if (!done || encoded.size() > limits.line_bytes_max) {
+    auto error = done ? Error{.kind = ErrorKind::kInvalidArgument,
+                              .message = fmt::format(
+                                  "the request has {} bytes, the provider takes {} in a batch",
+                                  encoded.size(), limits.line_bytes_max),
+                              .hint = "shorten the document"}
+                      : done.error();
+    WEIR_CHECK(end_rejected(item, {.id = id, .line = line}, std::move(error)));
+    return Fit::kSkipped;
+  }
+  const auto format = parts_.adapter.image_format();
+  const auto total = filling.written + filling.buffer.size() + encoded.size() +
+                     format.separator.size() + format.tail.size();
+  if (filling.state.items > 0 && total > filled(limits.bytes_max)) return Fit::kFull;
+  const Money ceiling = ceiling_of(request, llm::Route::kBatch, encoded.size(), now);
+  if (!affordable(ceiling)) {
+    spend_waits_ = true;  // what runs may yet free its reserve
+    spend_stopped_ = flights_.empty() && running() == 0 && filling.state.items == 0;
+    return Fit::kFull;
+  }
+  if (filling.state.items > 0) filling.buffer += format.separator;
+  filling.buffer += encoded;
+  filling.state.ceiling = filling.state.ceiling + ceiling;
+  ++filling.state.items;
+  return Fit::kTaken;
+}
+
+Result<void> JobEngine::flush_image() {
+  auto& filling = *filling_;
+  WEIR_CHECK(filling.image->write(filling.written, filling.buffer));
+  filling.written += filling.buffer.size();
+  filling.digest = content_digest(filling.digest + content_digest(filling.buffer));
+  filling.buffer.clear();
+  return {};
+}
+
+// The image is whole: the batch becomes an aggregate in the same commit that moves the job's cursor past its items.
+Result<void> JobEngine::finish_filling(Time now) {
+  auto& filling = *filling_;
+  job_dirty_ = true;
+  if (filling.candidates.empty())
+    job_.next_item = filling.state.first_item + filling.state.sequences;
+  if (filling.state.items == 0) {  // every item was rejected, or nothing is affordable: no batch
+    const auto path = filling.path;
+    filling_.reset();
+    --job_.batches;
+    return parts_.files.remove(path);
+  }
+  filling.buffer += parts_.adapter.image_format().tail;
+  WEIR_CHECK(flush_image());
+  WEIR_CHECK(filling.image->sync());
+  filling.state.image_bytes = filling.written;
+  filling.state.image_digest = filling.digest;
+  for (const auto item : filling.state.list) {
+    const auto row = deviating_.find(item);
+    if (row == deviating_.end()) continue;
+    row->second.state = ItemRow::State::kInBatch;
+    rows_dirty_.push_back(item);
+  }
+  reserve(filling.state.ceiling);
+  BatchRun run;
+  run.state = std::move(filling.state);
+  filling_.reset();
+  const auto number = run.state.number;
+  auto& placed = batches_.emplace(number, std::move(run)).first->second;
+  return feed(placed, {.kind = provider::BatchEvent::Kind::kStart}, now);
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,124 @@
+#include "engine/state.h"
+
+#include <gmock/gmock.h>
+
+namespace weir::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+JobState a_job() {
+  JobState job;
+  job.id = {1, 2};
+  job.identity = {"openAI", "m", "default", "https://h", "k", "t", "s", "in.jsonl", "o"};
+  job.items = 1'000'000;
+  job.shape = {.items = 1'000'000, .prefix_bytes = 9, .variable_bytes_mean = 8};
+  job.plan.route = llm::Route::kBatch;
+  job.plan.cache = {.policy = llm::CachePolicy::kMarked,
+                    .ttl = llm::CacheTtl::k1h,
+                    .prime = true,
+                    .hit_rate_expected = 0.7,
+                    .hit_rate_break_even = 0.53,
+                    .reason = "because \"it\" pays"};
+  job.plan.batch_admissible = true;
+  job.plan.expected = {5};
+  job.plan.expected_baseline = {10};
+  job.plan.reason = "cheaper";
+  job.marking = false;
+  job.primed = true;
+  job.next_item = 77;
+  job.batches = 3;
+  job.segment_bytes = 1ULL << 40;
+  job.output = {123, 45};
+  job.started_at = from_unix_micros(1'795'000'000'123'456);
+  job.wall = Duration(99);
+  job.simulated = true;
+  job.reasons = {"one", "two\n"};
+  return job;
+}
+
+TEST(JobState, ComesBackAsItWas) {
+  const auto text = a_job().encode();
+  const auto job = JobState::decode(text);
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->encode(), text);
+  EXPECT_EQ(job->identity, a_job().identity);
+  EXPECT_EQ(job->plan.cache.ttl, llm::CacheTtl::k1h);
+  EXPECT_EQ(job->plan.cache.hit_rate_break_even, 0.53);
+  EXPECT_EQ(job->started_at, a_job().started_at);
+  EXPECT_EQ(job->reasons, a_job().reasons);
+  EXPECT_EQ(job->output.items, 45U);
+}
+
+TEST(JobState, OfANewerWeirOrDamagedIsAnError) {
+  for (const auto* text : {"", "{", "[]", R"({"v":2})", R"({"v":1,"id":"?"})"}) {
+    EXPECT_FALSE(JobState::decode(text).has_value()) << text;
+    EXPECT_FALSE(BatchState::decode(text).has_value()) << text;
+  }
+}
+
+BatchState a_batch() {
+  BatchState batch;
+  batch.number = 7;
+  batch.id = {3, 4};
+  batch.phase = BatchPhase::kHeld;
+  batch.priming = true;
+  batch.list = {0, 3, 4, 1000};
+  batch.sequences = 4;
+  batch.items = 3;
+  batch.image_bytes = 5;
+  batch.image_digest = "d";
+  batch.ceiling = {6};
+  batch.adapter_state = R"({"at":"poll"})";
+  batch.view = {.provider_batch_id = "b",
+                .status = "running",
+                .created_at = from_unix_seconds(5),
+                .ended_at = {}};
+  batch.reason = "why";
+  batch.lines = {{"errors", 2}, {"output", 9}};
+  batch.rows = 1;
+  batch.duplicates = 2;
+  batch.strangers = 3;
+  batch.broken = 4;
+  batch.confirmed = true;
+  batch.planned_at = from_unix_seconds(6);
+  return batch;
+}
+
+TEST(BatchState, ComesBackAsItWas) {
+  const auto text = a_batch().encode();
+  const auto batch = BatchState::decode(text);
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_EQ(batch->encode(), text);
+  EXPECT_EQ(batch->phase, BatchPhase::kHeld);
+  EXPECT_EQ(batch->list, a_batch().list);
+  EXPECT_EQ(batch->lines, a_batch().lines);
+  EXPECT_EQ(batch->view.created_at, from_unix_seconds(5));
+  EXPECT_FALSE(batch->view.ended_at);
+}
+
+TEST(BatchState, FindsTheItemOfASequence) {
+  auto batch = a_batch();
+  EXPECT_EQ(batch.item_of(3), 1000U);
+  EXPECT_EQ(batch.item_of(4), std::nullopt);
+  batch.list.clear();
+  batch.first_item = 50;
+  EXPECT_EQ(batch.item_of(3), 53U);
+}
+
+TEST(Identity, EveryDifferenceIsNamed) {
+  const auto before = a_job().identity;
+  EXPECT_EQ(difference(before, before), "");
+  auto now = before;
+  now.template_digest = "0123456789abcdef";
+  now.schema_digest.clear();
+  EXPECT_EQ(difference(before, now),
+            "the prompt template (was t, is 0123456789ab); the schema (was s, is none)");
+  now = {};
+  for (const auto* what : {"provider", "model", "endpoint", "account", "key", "template", "schema",
+                           "input", "options"})
+    EXPECT_THAT(difference(before, now), HasSubstr(what));
+}
+
+}  // namespace
+}  // namespace weir::engine

@@ -1,0 +1,117 @@
+"""The same job on both providers by both routes: answers, order, ledger, receipt (issue 2, must show 2)."""
+
+import decimal
+import unittest
+
+import documents
+import harness
+
+COUNT = 300
+# What `weir report --json` promises; each group may hold more, but nothing of these may be missing or of another type.
+USD = decimal.Decimal
+RECEIPT = {
+    "items": {"total": int, "succeeded": int, "failed": int, "cancelled": int},
+    "cost": {"spent_usd": USD, "baseline_usd": USD, "automatic_baseline_usd": USD, "saved_usd": USD,
+             "saved_percentage": (int, float), "saved_by_batch_usd": USD, "saved_by_cache_usd": USD,
+             "lower_bound_usd": USD, "exposure_usd": USD, "provider_bill_usd": USD},
+    "cache": {"request_hit_rate": (int, float), "token_hit_rate": (int, float)},
+    "tokens": {"input": int, "output": int, "cache_read": int, "cache_write": int},
+}
+RECEIPT_NUMBERS = ("accuracy", "wall_s", "virtual_s")
+
+
+class Matrix(harness.CliTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.simulator = harness.Simulator()
+        cls.addClassCleanup(cls.simulator.close)
+
+    def job(self, provider, *options, simulator=None, model=None):
+        source, named, self.documents = documents.write_job(self, COUNT)
+        return harness.Job(self.folder, simulator or self.simulator, provider, source, *named, "--label", "section",
+                           *options, model=model)
+
+    def run_whole(self, job):
+        """Runs the job and checks everything that holds for any provider and route; returns its receipt."""
+        self.assert_code(job.run(), 0)
+        self.assert_answered_once(job, [document["id"] for document in self.documents])
+        for line in job.lines():
+            self.assertTrue(documents.follows_schema(line["answer"]), line)
+        self.assert_ledger_equals_bill(job)
+        receipt = job.report()
+        self.assert_receipt_shape(receipt)
+        self.assert_receipt_adds_up(job, receipt)
+        return receipt
+
+    def assert_receipt_shape(self, receipt):
+        for group, members in RECEIPT.items():
+            for name, kind in members.items():
+                with self.subTest(group=group, name=name):
+                    value = receipt[group][name]
+                    if kind is USD:
+                        self.assertRegex(value, r"\A-?\d+\.\d{2,12}\Z")
+                    else:
+                        self.assertIsInstance(value, kind)
+        for name in RECEIPT_NUMBERS:
+            self.assertIsInstance(receipt[name], (int, float), name)
+
+    def assert_receipt_adds_up(self, job, receipt):
+        cost = {name: USD(value) for name, value in receipt["cost"].items() if name.endswith("_usd")}
+        self.assertEqual(receipt["items"], {"total": COUNT, "succeeded": COUNT, "failed": 0, "cancelled": 0})
+        self.assertEqual(cost["provider_bill_usd"], cost["spent_usd"])
+        self.assertEqual(cost["spent_usd"], USD(sum(row["pico_usd"] for row in job.bill())).scaleb(-12))
+        self.assertEqual(cost["saved_usd"], cost["baseline_usd"] - cost["spent_usd"])
+        self.assertEqual(cost["saved_usd"], cost["saved_by_batch_usd"] + cost["saved_by_cache_usd"])
+        self.assertEqual(cost["exposure_usd"], 0)
+        self.assertLessEqual(cost["lower_bound_usd"], cost["spent_usd"])
+        tokens = {name: sum(row["tokens"].get(name, 0) for row in job.bill()) for name in ("input", "output", "cache_read")}
+        self.assertEqual({name: receipt["tokens"][name] for name in tokens}, tokens)
+
+    def test_anthropic_sync(self):
+        receipt = self.run_whole(self.job("anthropic", "--route", "sync"))
+        self.assertGreater(receipt["cache"]["request_hit_rate"], 0.95)
+        self.assertEqual(USD(receipt["cost"]["saved_by_batch_usd"]), 0)
+        self.assertGreater(receipt["tokens"]["cache_write"], 1024)
+
+    def test_anthropic_batch_with_many_hits(self):
+        receipt = self.run_whole(self.job("anthropic", "--route", "batch"))
+        self.assertLessEqual(USD(receipt["cost"]["spent_usd"]), USD(receipt["cost"]["baseline_usd"]) * USD("0.30"))
+        self.assertGreater(USD(receipt["cost"]["saved_by_cache_usd"]), 0)
+
+    def test_anthropic_batch_with_few_hits_says_what_the_misses_cost(self):
+        with harness.Simulator(batch_hit_rate=0.3) as simulator:
+            job = self.job("anthropic", "--route", "batch", simulator=simulator)
+            receipt = self.run_whole(job)
+            text = job.report_text()
+        self.assertLess(USD(receipt["cost"]["saved_by_cache_usd"]), 0)
+        self.assertGreater(USD(receipt["cost"]["saved_by_batch_usd"]), 0)
+        self.assertRegex(text, r"misses cost +\$[0-9.]+ +against batch without caching")
+
+    def test_openai_sync_caches_by_itself(self):
+        receipt = self.run_whole(self.job("openAI", "--route", "sync"))
+        self.assertGreater(receipt["cache"]["request_hit_rate"], 0.9)
+        self.assertEqual(receipt["tokens"]["cache_write"], 0)
+
+    def test_openai_batch_caches_by_itself(self):
+        receipt = self.run_whole(self.job("openAI", "--route", "batch"))
+        self.assertGreater(receipt["cache"]["request_hit_rate"], 0.5)
+        self.assertLessEqual(USD(receipt["cost"]["spent_usd"]), USD(receipt["cost"]["baseline_usd"]) / 2)
+
+    def test_openai_breakpoints(self):
+        for route in ("sync", "batch"):
+            with self.subTest(route=route):
+                receipt = self.run_whole(self.job("openAI", "--route", route, model="openAI/gpt-5.6-luna"))
+                self.assertGreater(receipt["tokens"]["cache_write"], 1024)
+                self.assertGreater(receipt["cache"]["request_hit_rate"], 0.5)
+
+    def test_accuracy_is_that_of_the_output(self):
+        job = self.job("openAI", "--route", "sync")
+        receipt = self.run_whole(job)
+        right = sum(line["answer"]["section"] == document["section"]
+                    for line, document in zip(job.lines(), self.documents))
+        self.assertAlmostEqual(receipt["accuracy"], right / COUNT, places=4)
+        self.assertGreater(receipt["accuracy"], 0.5)
+
+
+if __name__ == "__main__":
+    unittest.main()

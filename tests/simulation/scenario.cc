@@ -1,0 +1,251 @@
+#include "scenario.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/hash.h"
+#include "json/write.h"
+
+namespace weir::simulation {
+namespace {
+
+struct ModelChoice {
+  const char *provider, *model;
+};
+constexpr std::array<ModelChoice, 4> kModels{{{"openAI", "gpt-5.4-nano"},
+                                              {"openAI", "gpt-4.1-mini"},
+                                              {"openAI", "gpt-6-luna"},
+                                              {"anthropic", "claude-sonnet-5"}}};
+
+/// Collects rules of the simulator's fault schema.
+class Rules {
+ public:
+  explicit Rules(Random& random) : random_(random) {}
+  bool maybe(double probability) { return random_.unit() < probability; }
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) {
+    return low + random_.below(high - low + 1);
+  }
+  void add(std::string_view match, std::string_view fault) {
+    rules_ += fmt::format("{}{{\"match\":{{{}}},\"fault\":{{{}}}}}", rules_.empty() ? "" : ",",
+                          match, fault);
+  }
+  [[nodiscard]] std::string text() const {
+    return rules_.empty() ? std::string() : "[" + rules_ + "]";
+  }
+
+ private:
+  Random& random_;
+  std::string rules_;
+};
+
+// A failing answer to a request, whatever it asked for.
+std::string request_fault(Rules& rules) {
+  const std::array<std::string, 12> faults{
+      fmt::format(R"("kind":"rate_limited","retry_after":{})", rules.between(0, 30)),
+      R"("kind":"rate_limited")",
+      R"("kind":"status","code":500)",
+      R"("kind":"status","code":503,"retry_after":3)",
+      R"("kind":"overloaded")",
+      R"("kind":"timeout_before_accept")",
+      R"("kind":"timeout_after_accept")",
+      R"("kind":"reset")",
+      R"("kind":"reset","accepted":true)",
+      fmt::format(R"("kind":"cut_body","after_bytes":{})", rules.between(0, 3000)),
+      fmt::format(R"("kind":"truncate","after_bytes":{})", rules.between(0, 3000)),
+      fmt::format(R"("kind":"delay","seconds":{})", rules.between(1, 400))};
+  return faults[rules.between(0, faults.size() - 1)];
+}
+
+void sync_faults(Rules& rules, Scenario& s) {
+  for (auto count = rules.between(1, 4); count > 0; --count)
+    rules.add(fmt::format(R"("operation":"sync","probability":{:.3f})",
+                          static_cast<double>(rules.between(1, 25)) / 100.0),
+              request_fault(rules));
+  s.answers_refused = true;  // four failures in a row end an item
+}
+
+void step_faults(Rules& rules, Scenario& s) {
+  constexpr std::array<std::string_view, 11> kSteps{
+      "file_upload",   "batch_create", "batch_create", "batch_get",
+      "batch_list",    "batch_cancel", "file_content", "batch_results",
+      "batch_results", "file_delete",  "batch_delete"};
+  for (auto count = rules.between(1, 5); count > 0; --count)
+    rules.add(fmt::format(R"("operation":"{}","probability":{:.2f},"times":{})",
+                          kSteps[rules.between(0, kSteps.size() - 1)],
+                          static_cast<double>(rules.between(1, 10)) / 10.0, rules.between(1, 3)),
+              request_fault(rules));
+  s.files_may_stay = true;
+}
+
+void row_faults(Rules& rules, Scenario& s) {
+  const auto fraction = [&] { return static_cast<double>(rules.between(1, 60)) / 100.0; };
+  const bool openai = s.provider == "openAI";
+  if (rules.maybe(0.3)) {
+    const bool passing = rules.maybe(0.7);
+    const auto* type = passing ? (openai ? "server_error" : "api_error") : "invalid_request_error";
+    rules.add("",
+              fmt::format(R"("kind":"row_error","type":"{}","fraction":{:.2f})", type, fraction()));
+    if (!passing) s.answers_refused = true;
+  }
+  // The simulated anthropic leaves missing rows out of its counts, by which an unsettled create is found again.
+  if (openai && rules.maybe(0.3))
+    rules.add("", fmt::format(R"("kind":"missing_rows","fraction":{:.2f})", fraction()));
+  if (rules.maybe(0.3))
+    rules.add("", fmt::format(R"("kind":"duplicate_rows","fraction":{:.2f})", fraction()));
+  if (rules.maybe(0.5)) rules.add("", R"("kind":"shuffle_rows")");
+  if (rules.maybe(0.1)) {
+    rules.add(R"("times":2)",
+              fmt::format(R"("kind":"billed_but_undelivered","fraction":{:.2f})", fraction()));
+    s.rows_vanish = true;
+  }
+  if (rules.maybe(0.1)) {
+    rules.add(R"("times":2)",
+              fmt::format(R"("kind":"malformed_row","fraction":{:.2f})", fraction()));
+    s.rows_vanish = true;
+  }
+}
+
+void batch_faults(Rules& rules) {
+  const auto part = [&] { return static_cast<double>(rules.between(0, 10)) / 10.0; };
+  const auto match = [&] {
+    return fmt::format(R"("probability":0.6,"times":{})", rules.between(1, 3));
+  };
+  if (rules.maybe(0.25)) rules.add(match(), R"("kind":"batch_refused")");
+  if (rules.maybe(0.3))
+    rules.add(match(),
+              fmt::format(R"("kind":"expire_batch","finished_fraction":{:.1f},"seconds":{})",
+                          part(), rules.maybe(0.5) ? rules.between(60, 7200) : 0));
+  if (rules.maybe(0.3))
+    rules.add(match(), fmt::format(R"("kind":"cancel_batch","finished_fraction":{:.1f})", part()));
+  if (rules.maybe(0.3))
+    rules.add(match(),
+              fmt::format(R"("kind":"slow_batch","seconds":{})", rules.between(60, 100000)));
+  if (rules.maybe(0.3))
+    rules.add(match(),
+              fmt::format(R"("kind":"invisible_batch","seconds":{})", rules.between(1, 500)));
+}
+
+void draw_job(Random& random, Scenario& s) {
+  const auto between = [&](std::uint64_t low, std::uint64_t high) {
+    return low + random.below(high - low + 1);
+  };
+  const auto& model = kModels[random.below(kModels.size())];
+  s.provider = model.provider;
+  s.model = model.model;
+  s.wish = random.below(2) == 0 ? plan::RouteWish::kSync : plan::RouteWish::kBatch;
+  s.items = between(10, random.below(3) == 0 ? 120 : 40);
+  s.long_prefix = random.below(4) == 0;
+  if (random.below(4) == 0) s.rejected = 0.15;
+  if (random.below(4) == 0) s.unfit = 0.1;
+  s.concurrency = std::array<std::uint64_t, 4>{1, 2, 8, 32}[random.below(4)];
+  s.batches_running = between(1, 4);
+  s.batch_requests = random.below(2) == 0 ? 50000 : between(10, 40);
+  if (random.below(6) == 0) s.deadline = std::chrono::minutes(between(30, 2000));
+  if (random.below(6) == 0)
+    s.spend_max = Money{static_cast<std::int64_t>(between(1, 400)) * 100'000'000};
+  s.hit_rate = random.unit();
+}
+
+// A create without an outcome is matched by count and time at this provider. While two of a job's own batches of the same size
+// are in doubt at once, one may be taken for the other and be deleted under it.
+// TODO(#3): draw these as well, once an adopted batch that is gone makes the adapter look again instead of holding.
+void avoid_ambiguity(Scenario& s) {
+  if (s.provider != "anthropic") return;
+  s.batches_running = 1;
+}
+
+}  // namespace
+
+Scenario Scenario::draw(std::uint64_t seed) {
+  SeededRandom random(hash64("scenario", seed));
+  Scenario s{.seed = seed};
+  draw_job(random, s);
+  Rules rules(random);
+  if (rules.maybe(0.6)) {
+    if (rules.maybe(0.6)) sync_faults(rules, s);
+    if (s.wish == plan::RouteWish::kBatch) {
+      if (rules.maybe(0.6)) step_faults(rules, s);
+      if (rules.maybe(0.6)) row_faults(rules, s);
+      if (rules.maybe(0.6)) batch_faults(rules);
+    }
+    if (rules.maybe(0.3)) s.not_sent = 0.1;
+  }
+  s.faults_json = rules.text();
+  if (rules.maybe(0.7)) {
+    s.crashes_max = rules.between(1, 8);
+    s.crash_span = rules.maybe(0.5) ? rules.between(5, 60) : rules.between(60, 1000);
+    s.files_may_stay = true;
+  }
+  if (rules.maybe(0.2)) s.disk_failures_max = rules.between(1, 4);
+  if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
+  if (!s.faults_json.empty() || s.crashes_max + s.disk_failures_max > 0 || s.not_sent > 0)
+    avoid_ambiguity(s);
+  if (s.disk_failures_max > 0 || s.not_sent > 0) s.files_may_stay = true;
+  return s;
+}
+
+Scenario Scenario::small(std::string provider, std::string model, plan::RouteWish wish,
+                         std::uint64_t crash_at) {
+  return {.seed = crash_at,
+          .provider = std::move(provider),
+          .model = std::move(model),
+          .wish = wish,
+          .items = 10,
+          .rejected = 0.1,
+          .concurrency = 3,
+          .batches_running = 1,
+          .batch_requests = 10,
+          .crashes_max = 1,
+          .crash_at = crash_at,
+          .files_may_stay = true};
+}
+
+std::string Scenario::text() const {
+  const auto* route = wish == plan::RouteWish::kSync ? "sync" : "batch";
+  return fmt::format(
+      "seed {}: {}/{} {}, {} items, prefix {}, {} crashes within {} operations, {} disk failures, "
+      "{} drains, "
+      "deadline {}, spend-max {}, batches of {} x {}, concurrency {}, not sent {:.2f}, faults {}",
+      seed, provider, model, route, items, long_prefix ? "long" : "short", crashes_max, crash_span,
+      disk_failures_max, drains_max, deadline ? human_duration(*deadline) : "none",
+      spend_max ? to_usd(*spend_max) : "none", batch_requests, batches_running, concurrency,
+      not_sent, faults_json.empty() ? "none" : faults_json);
+}
+
+Documents::Documents(const Scenario& scenario) : scenario_(scenario) {
+  prefix_ = "Say what the document is about.\n";
+  for (int i = 0; scenario.long_prefix && i < 420; ++i)
+    prefix_ += fmt::format("Rule {}: be brief.\n", i);
+}
+
+bool Documents::rejected(std::uint64_t index) const {
+  return SeededRandom(hash64("rejected", scenario_.seed + index)).unit() < scenario_.rejected;
+}
+
+Result<engine::Item> Documents::item(std::uint64_t index) {
+  engine::Item item{.id = fmt::format("doc-{}", index), .line = index + 1};
+  if (rejected(index)) {
+    item.rejected = Error{.kind = ErrorKind::kInvalidArgument, .message = "it is no good"};
+    return item;
+  }
+  SeededRandom random(hash64("document", scenario_.seed * 1000 + index));
+  std::string text = fmt::format("Document {} tells of", index);
+  for (auto words = 3 + random.below(20); words > 0; --words)
+    text += fmt::format(" stone{}", random.below(100));
+  item.request.system.push_back({.text = prefix_});
+  item.request.messages.push_back(
+      {.role = llm::Role::kUser, .content = {{.text = std::move(text)}}});
+  item.prefix_markable = true;
+  return item;
+}
+
+Result<engine::CheckedText> Documents::check(const llm::Response& response) {
+  if (SeededRandom(hash64(response.text, scenario_.seed)).unit() < scenario_.unfit)
+    return fail(ErrorKind::kBadResponse, "the answer does not follow the schema");
+  engine::CheckedText out;
+  json::append_string(out.json, response.text);
+  return out;
+}
+
+}  // namespace weir::simulation

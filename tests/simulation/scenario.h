@@ -1,0 +1,62 @@
+#pragma once
+// What one seed means: a job, what goes wrong at the provider, and when the process dies. All of it drawn from the seed.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "engine/source.h"
+#include "plan/plan.h"
+
+namespace weir::simulation {
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  std::string provider, model;
+  plan::RouteWish wish = plan::RouteWish::kAuto;
+  std::uint64_t items = 0;
+  bool long_prefix = false;  // long enough for the prompt cache
+  double rejected = 0;       // share of items that were no good at accept
+  double unfit = 0;          // share of answers that fail their check
+  std::uint64_t concurrency = 8, batches_running = 4, batch_requests = 50000;
+  std::optional<Duration> deadline;
+  std::optional<Money> spend_max;  // lifted once the job has stopped there
+  double hit_rate = 0.9;
+
+  std::string faults_json;  // of the simulator; empty: none
+  double not_sent = 0;      // share of requests that cannot be sent at all
+  std::uint64_t crashes_max = 0;
+  std::optional<std::uint64_t> crash_at;  // the first process dies exactly there
+  std::uint64_t crash_span = 0;           // a process dies within so many operations
+  std::uint64_t disk_failures_max = 0;
+  std::uint64_t drains_max = 0;
+
+  // What the checks may expect.
+  bool rows_vanish = false;      // billed rows that no result file shows, or shows in pieces
+  bool files_may_stay = false;   // an upload or a delete may fail, or be lost with the process
+  bool answers_refused = false;  // items may end failed for the provider's sake
+
+  static Scenario draw(std::uint64_t seed);
+  /// A small job without faults, to be swept over every operation.
+  static Scenario small(std::string provider, std::string model, plan::RouteWish wish,
+                        std::uint64_t crash_at);
+  [[nodiscard]] std::string text() const;
+};
+
+/// The job's items, made from the seed.
+class Documents final : public engine::ItemSource {
+ public:
+  explicit Documents(const Scenario& scenario);
+  [[nodiscard]] std::uint64_t count() const override { return scenario_.items; }
+  Result<engine::Item> item(std::uint64_t index) override;
+  Result<engine::CheckedText> check(const llm::Response& response) override;
+  [[nodiscard]] std::uint64_t prefix_bytes() const { return prefix_.size(); }
+  [[nodiscard]] bool rejected(std::uint64_t index) const;
+
+ private:
+  const Scenario& scenario_;
+  std::string prefix_;
+};
+
+}  // namespace weir::simulation

@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "checks.h"
+
+namespace weir::simulation {
+namespace {
+
+constexpr std::uint64_t kSeeds = 300;    // in the tests; WEIR_SIMULATION_SEEDS asks for more
+constexpr std::size_t kFailuresMax = 5;  // then it is known well enough
+
+std::optional<std::uint64_t> number(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return std::nullopt;
+  return std::strtoull(text, nullptr, 10);
+}
+
+struct Figures {
+  std::uint64_t seeds = 0, failures = 0, crashes = 0, items = 0, bill_rows = 0, unknown = 0;
+};
+
+// True: all is well.
+bool run_one(const Scenario& scenario, std::string_view replay, Figures& figures) {
+  World world(scenario);
+  std::string report;
+  if (!world.run()) report = fmt::format("  - {}\n", world.why());
+  else
+    for (const auto& finding : check(scenario, world)) report += fmt::format("  - {}\n", finding);
+  ++figures.seeds;
+  figures.crashes += world.crashes();
+  figures.items += scenario.items;
+  figures.bill_rows += world.simulator().bill().rows().size();
+  figures.unknown += world.progress().exposure.pico > 0;
+  if (report.empty()) return true;
+  ++figures.failures;
+  ADD_FAILURE() << scenario.text() << "\n" << report << "replay: " << replay;
+  return false;
+}
+
+bool run_seed(std::uint64_t seed, Figures& figures) {
+  return run_one(Scenario::draw(seed), fmt::format("WEIR_SIMULATION_SEED={} weir_simulation", seed),
+                 figures);
+}
+
+TEST(Simulation, EverySeedEndsWithEveryItemOnceAndLedgerEqualsBill) {
+  Figures f;
+  if (const auto seed = number("WEIR_SIMULATION_SEED")) {
+    run_seed(*seed, f);
+    return;
+  }
+  const auto started = std::chrono::steady_clock::now();
+  const auto first = number("WEIR_SIMULATION_FIRST").value_or(1);
+  const auto count = number("WEIR_SIMULATION_SEEDS").value_or(kSeeds);
+  for (auto seed = first; seed < first + count && f.failures < kFailuresMax; ++seed)
+    run_seed(seed, f);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  fmt::print(
+      "{{\"check\":\"simulation\",\"seeds\":{},\"failures\":{},\"crashes\":{},\"items\":{},\"bill_"
+      "rows\":{},"
+      "\"jobs_with_exposure\":{},\"seconds\":{:.1f}}}\n",
+      f.seeds, f.failures, f.crashes, f.items, f.bill_rows, f.unknown, took.count());
+}
+
+// The process dies before or after each operation on what is durable, one run an operation.
+TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
+  struct Case {
+    const char *provider, *model;
+    plan::RouteWish wish;
+  };
+  constexpr Case kCases[] = {{"openAI", "gpt-5.4-nano", plan::RouteWish::kSync},
+                             {"openAI", "gpt-5.4-nano", plan::RouteWish::kBatch},
+                             {"anthropic", "claude-sonnet-5", plan::RouteWish::kSync},
+                             {"anthropic", "claude-sonnet-5", plan::RouteWish::kBatch}};
+  for (const auto& c : kCases) {
+    Figures f;
+    // Until a run has fewer operations than that.
+    for (std::uint64_t at = 0; f.crashes == at; ++at)
+      if (!run_one(Scenario::small(c.provider, c.model, c.wish, at),
+                   fmt::format("death at operation {}", at), f))
+        break;
+    EXPECT_GT(f.crashes, 50U) << c.provider;
+  }
+}
+
+}  // namespace
+}  // namespace weir::simulation

@@ -260,8 +260,8 @@ class CliTest(unittest.TestCase):
         """Every bill row has exactly one entry with its attempt id: known ones are equal to the pico-dollar, unknown
         ones cover theirs, and on the batch route none stays unknown.
 
-        @param lost_rows the provider spoilt or kept back rows that it bills. Spoilt ones may stay unknown; of those kept
-               back nobody can know before a reconciliation, so they alone may be missing, and the receipt must say so.
+        @param lost_rows the provider spoilt or kept back rows that it bills. Spoilt ones may stay unknown; of those
+               kept back nobody can know before a reconciliation: they alone may be missing, and the receipt says so.
         """
         ledger, bill = job.ledger(), job.bill()
         entries = {entry["attempt_id"]: entry for entry in ledger}

@@ -125,7 +125,8 @@ class Refused(BadInput):
         self.assert_refused(self.job("--prompt", template), "line 1", "'txt'", "text", "none of the 5 records")
 
     def test_templates(self):
-        for content, words in {"": ["empty"], "Classify.\n": ["{{field}}"], "Classify.\n\nThis: {{ }}\n": ["line 3", "column 7"],
+        for content, words in {"": ["empty"], "Classify.\n": ["{{field}}"],
+                               "Classify.\n\nThis: {{ }}\n": ["line 3", "column 7"],
                                "Classify {{text\n": ["line 1", "column 10"]}.items():
             with self.subTest(content=content):
                 template = self.write("other.md", content)
@@ -206,28 +207,30 @@ class Refused(BadInput):
             process = job.start(user=user)
         except PermissionError:
             self.skipTest("the program cannot be run by another user")
-        self.assert_one_line_error(process.wait(), 2, folder, "Permission denied", "folder that exists and can be written")
+        self.assert_one_line_error(process.wait(), 2, folder, "Permission denied", "that exists and can be written")
         self.assert_nothing_sent(job)
 
     def test_option_values(self):
-        for options, words in [(["--deadline", "soon"], ["--deadline 'soon'", "24h"]), (["--deadline", "0s"], ["--deadline"]),
-                               (["--spend-max", "much"], ["--spend-max 'much'"]), (["--spend-max", "0"], ["--spend-max", "5.00"]),
-                               (["--timeout", "-1s"], ["--timeout '-1s'"]), (["--concurrency", "0"], ["--concurrency", "1 to 512"]),
-                               (["--concurrency", "513"], ["--concurrency", "1 to 512"]), (["--limit", "-1"], ["--limit"]),
-                               (["--max-tokens", "0"], ["--max-tokens"]), (["--route", "fast"], ["--route", "sync"]),
-                               (["--format", "xml"], ["'xml'", "jsonl"]), (["--temperature", "hot"], ["--temperature"]),
-                               (["--clock", "noon"], ["'noon'", "sim:"]), (["--endpoint", "ftp://x"], ["ftp://x", "https"]),
-                               (["--nonsense"], ["--nonsense", "--help"])]:
-            with self.subTest(options=options):
+        for option, value, *words in [
+                ("--deadline", "soon", "--deadline 'soon'", "24h"), ("--deadline", "0s", "--deadline '0s'"),
+                ("--spend-max", "much", "--spend-max 'much'"), ("--spend-max", "0", "--spend-max", "5.00"),
+                ("--timeout", "-1s", "--timeout '-1s'"), ("--concurrency", "0", "--concurrency", "1 to 512"),
+                ("--concurrency", "513", "--concurrency", "1 to 512"), ("--limit", "-1", "--limit"),
+                ("--max-tokens", "0", "--max-tokens"), ("--route", "fast", "--route", "sync"),
+                ("--format", "xml", "'xml'", "jsonl"), ("--temperature", "hot", "--temperature"),
+                ("--clock", "noon", "'noon'", "sim:"), ("--endpoint", "ftp://x", "ftp://x", "https"),
+                ("--nonsense", "1", "--nonsense", "--help")]:
+            with self.subTest(option=option, value=value):
                 job = self.documents_job()
-                if options[0] in job.command:
-                    at = job.command.index(options[0])
+                if option in job.command:
+                    at = job.command.index(option)
                     del job.command[at:at + 2]
-                job.command += options
+                job.command += [option, value]
                 self.assert_refused(job, *words)
 
     def test_a_temperature_for_a_model_that_takes_none(self):
-        self.assert_refused(self.documents_job("--temperature", "0.5", provider="anthropic"), "claude-sonnet-5", "--temperature")
+        job = self.documents_job("--temperature", "0.5", provider="anthropic")
+        self.assert_refused(job, "claude-sonnet-5", "--temperature")
 
     def test_prompt_and_ready_made_lines(self):
         ready = self.write("ready.jsonl", [documents.openai_line("a", "gpt-5.4-nano", "Hello")])
@@ -241,12 +244,12 @@ class Refused(BadInput):
         self.assert_refused(self.job(provider="anthropic", source=ready), ready, "line 1", "OpenAI", "Anthropic")
 
     def test_commands(self):
-        for arguments, words in [(["frob"], ["'frob'", "--help"]), ([], ["--help"]), (["run"], ["input", "weir run --help"]),
-                                 (["report", "missing.jsonl"], ["missing.jsonl"]), (["sim", "--listen", "nowhere"], ["nowhere"]),
-                                 (["sim", "--time-scale", "601"], ["--time-scale", "600"]),
-                                 (["sim", "--faults", "missing.json"], ["missing.json"])]:
-            with self.subTest(arguments=arguments):
-                self.assert_one_line_error(harness.weir(*arguments), 2, *words)
+        for line, *words in [("frob", "'frob'", "--help"), ("", "--help"), ("run", "input", "weir run --help"),
+                             ("report missing.jsonl", "missing.jsonl"), ("sim --listen nowhere", "nowhere"),
+                             ("sim --time-scale 601", "--time-scale", "600"),
+                             ("sim --faults missing.json", "missing.json")]:
+            with self.subTest(line=line):
+                self.assert_one_line_error(harness.weir(*line.split()), 2, *words)
 
     def test_a_dry_run_tells_the_same(self):
         missing = self.folder / "missing.jsonl"

@@ -10,7 +10,7 @@ import harness
 
 COUNT = 60
 SIDE_BY_SIDE = 4
-CREATE = {"operation": "batch_create"}
+RESULTS = ("batch_results", "file_content")  # anthropic, openAI
 
 
 @dataclasses.dataclass
@@ -26,24 +26,31 @@ class Scenario:
     providers: tuple = tuple(harness.MODELS)
 
 
-def sync_fault(kind, every, **parameters):
-    return {"match": {"operation": "sync", "every": every}, "fault": {"kind": kind, **parameters}}
+def every(operation, count, kind, **parameters):
+    """A fault of every `count`th request."""
+    return {"match": {"operation": operation, "every": count}, "fault": {"kind": kind, **parameters}}
 
 
 def on(operation, kind, nth=1, **parameters):
+    """A fault of the nth request alone."""
     return {"match": {"operation": operation, "nth": nth}, "fault": {"kind": kind, **parameters}}
 
 
+def rows(kind, **parameters):
+    """A fault of the rows of every batch."""
+    return {"fault": {"kind": kind, **parameters}}
+
+
 SYNC = [
-    Scenario("rate limits", [sync_fault("rate_limited", 5, retry_after=3)]),
-    Scenario("status 500", [sync_fault("status", 6, code=500)]),
-    Scenario("overloaded", [sync_fault("overloaded", 7)]),
-    Scenario("refused connections", [sync_fault("reset", 8)], unknown=True),
-    Scenario("lost answers", [sync_fault("reset", 9, accepted=True)], unknown=True),
-    Scenario("cut bodies", [sync_fault("cut_body", 10)], unknown=True),
-    Scenario("truncated bodies", [sync_fault("truncate", 11)], unknown=True),
-    Scenario("silence before", [sync_fault("timeout_before_accept", 20)], unknown=True),
-    Scenario("silence after", [sync_fault("timeout_after_accept", 20)], unknown=True),
+    Scenario("rate limits", [every("sync", 5, "rate_limited", retry_after=3)]),
+    Scenario("status 500", [every("sync", 6, "status", code=500)]),
+    Scenario("overloaded", [every("sync", 7, "overloaded")]),
+    Scenario("refused connections", [every("sync", 8, "reset")], unknown=True),
+    Scenario("lost answers", [every("sync", 9, "reset", accepted=True)], unknown=True),
+    Scenario("cut bodies", [every("sync", 10, "cut_body")], unknown=True),
+    Scenario("truncated bodies", [every("sync", 11, "truncate")], unknown=True),
+    Scenario("silence before", [every("sync", 20, "timeout_before_accept")], unknown=True),
+    Scenario("silence after", [every("sync", 20, "timeout_after_accept")], unknown=True),
     Scenario("an exhausted account", [on("sync", "status", 7, code=429, type="insufficient_quota")], code=4,
              providers=("openAI",)),
 ]
@@ -53,30 +60,30 @@ BATCH = [
     Scenario("create: silence after", [on("batch_create", "timeout_after_accept")]),
     Scenario("create: lost answer", [on("batch_create", "reset", accepted=True)]),
     Scenario("create: made, but not to be seen yet", [on("batch_create", "timeout_after_accept"),
-                                                      {"match": CREATE, "fault": {"kind": "invisible_batch", "seconds": 120}}]),
+                                                      on("batch_create", "invisible_batch", seconds=120)]),
     Scenario("create: status 500", [on("batch_create", "status", code=500)]),
     Scenario("create: rate limit", [on("batch_create", "rate_limited", retry_after=5)]),
     Scenario("upload: cut", [on("file_upload", "cut_body")], providers=("openAI",)),
     Scenario("upload: status 500", [on("file_upload", "status", code=500)], providers=("openAI",)),
-    Scenario("polls fail", [{"match": {"operation": "batch_get", "every": 2}, "fault": {"kind": "status", "code": 500}}]),
-    Scenario("polls are cut", [{"match": {"operation": "batch_get", "every": 3}, "fault": "cut_body"}]),
-    Scenario("results are cut", [{"match": {"operation": operation, "nth": nth}, "fault": {"kind": "cut_body", "after_bytes": 4000}}
-                                 for operation in ("batch_results", "file_content") for nth in (1, 2)]),
-    Scenario("results fail", [on(operation, "status", code=503) for operation in ("batch_results", "file_content")]),
-    Scenario("missing rows", [{"fault": {"kind": "missing_rows", "fraction": 0.1}}]),
-    Scenario("shuffled rows", [{"fault": "shuffle_rows"}]),
-    Scenario("duplicate rows", [{"fault": {"kind": "duplicate_rows", "fraction": 0.3}}]),
-    Scenario("rows fail for a while", [{"fault": {"kind": "row_error", "type": "overloaded_error", "fraction": 0.2}}],
+    Scenario("polls fail", [every("batch_get", 2, "status", code=500)]),
+    Scenario("polls are cut", [every("batch_get", 3, "cut_body")]),
+    Scenario("results are cut", [on(operation, "cut_body", nth, after_bytes=4000)
+                                 for operation in RESULTS for nth in (1, 2)]),
+    Scenario("results fail", [on(operation, "status", code=503) for operation in RESULTS]),
+    Scenario("missing rows", [rows("missing_rows", fraction=0.1)]),
+    Scenario("shuffled rows", [rows("shuffle_rows")]),
+    Scenario("duplicate rows", [rows("duplicate_rows", fraction=0.3)]),
+    Scenario("rows fail for a while", [rows("row_error", type="overloaded_error", fraction=0.2)],
              providers=("anthropic",)),
-    Scenario("rows fail for a while", [{"fault": {"kind": "row_error", "type": "server_error", "fraction": 0.2}}],
-             providers=("openAI",)),
-    Scenario("a row fails for good", [{"match": {"index": 5, "nth": 1}, "fault": {"kind": "row_error", "type": "invalid_request_error"}}],
+    Scenario("rows fail for a while", [rows("row_error", type="server_error", fraction=0.2)], providers=("openAI",)),
+    Scenario("a row fails for good", [{"match": {"index": 5, "nth": 1},
+                                       "fault": {"kind": "row_error", "type": "invalid_request_error"}}],
              code=3, failed=1, providers=("openAI",)),
     Scenario("expired", [on("batch_create", "expire_batch", finished_fraction=0.4, seconds=600)]),
     Scenario("cancelled by the provider", [on("batch_create", "cancel_batch", finished_fraction=0.5)]),
     Scenario("refused", [on("batch_create", "batch_refused", type="server_error")]),
-    Scenario("unreadable rows", [{"fault": {"kind": "malformed_row", "fraction": 0.1}}], unknown=True, lost_rows=True),
-    Scenario("billed, but not delivered", [{"fault": {"kind": "billed_but_undelivered", "fraction": 0.1}}], lost_rows=True),
+    Scenario("unreadable rows", [rows("malformed_row", fraction=0.1)], unknown=True, lost_rows=True),
+    Scenario("billed, but not delivered", [rows("billed_but_undelivered", fraction=0.1)], lost_rows=True),
 ]
 
 
@@ -87,7 +94,8 @@ class Faults(harness.CliTest):
 
         def run(scenario, provider):
             with harness.Simulator(faults=scenario.faults) as simulator:
-                job = harness.Job(self.folder, simulator, provider, source, *named, "--route", route, "--timeout", "1s")
+                job = harness.Job(self.folder, simulator, provider, source, *named,
+                                  "--route", route, "--timeout", "1s")
                 outcomes = [job.run()]
                 if outcomes[0].code == 4:  # the same command goes on
                     outcomes.append(job.run())
@@ -118,6 +126,12 @@ class Faults(harness.CliTest):
 
     def test_batch(self):
         self.run_scenarios("batch", BATCH)
+
+    def test_lost_create_and_missing_rows(self):
+        self.run_scenarios("batch", [
+            Scenario("create: silence after; rows missing", [on("batch_create", "timeout_after_accept", 2),
+                                                             rows("missing_rows", fraction=0.2)],
+                     providers=("anthropic",))])
 
 
 if __name__ == "__main__":

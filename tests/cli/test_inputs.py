@@ -31,7 +31,7 @@ class InputTest(harness.CliTest):
         return harness.Job(self.folder, simulator or self.simulator, provider, source, *options)
 
     def assert_answers(self, job, ids, *more, stdin=None):
-        """Runs the job to its end; answers are about the documents' own words."""
+        """Runs the job to its end and checks its lines and ledger."""
         outcome = job.run(*more, stdin=stdin)
         self.assert_code(outcome, 0)
         self.assert_answered_once(job, ids)
@@ -47,12 +47,14 @@ class Inputs(InputTest):
         self.assert_answers(self.job(self.write("in.jsonl", self.records)), self.ids())
 
     def test_jsonl_without_ids(self):
-        source = self.write("in.jsonl", "\n\n" + "\n".join(json.dumps({"text": record["text"]}) for record in self.records))
+        lines = [json.dumps({"text": record["text"]}) for record in self.records]
+        source = self.write("in.jsonl", "\n\n" + "\n".join(lines))
         self.assert_answers(self.job(source), [f"line-{number}" for number in range(3, 15)])
 
     def test_id_field(self):
         records = [{"meta": {"key": number}, "text": record["text"]} for number, record in enumerate(self.records)]
-        self.assert_answers(self.job(self.write("in.jsonl", records), "--id-field", "meta.key"), [str(n) for n in range(12)])
+        job = self.job(self.write("in.jsonl", records), "--id-field", "meta.key")
+        self.assert_answers(job, [str(number) for number in range(12)])
 
     def test_csv(self):
         source = self.folder / "in.csv"
@@ -60,7 +62,7 @@ class Inputs(InputTest):
             writer = csv.writer(file)
             writer.writerow(["id", "text"])
             for record in self.records:
-                writer.writerow([record["id"], f'"{record["text"]}",\nin two lines'])
+                writer.writerow([record["id"], f'"{record["text"]}",\non two lines'])
         self.assert_answers(self.job(source), self.ids())
 
     def test_folder(self):
@@ -87,7 +89,8 @@ class Inputs(InputTest):
     def test_anthropic_batch_lines(self):
         for route in ("sync", "batch"):
             with self.subTest(route=route):
-                lines = [documents.anthropic_line(record["id"], "claude-sonnet-5", record["text"]) for record in self.records]
+                lines = [documents.anthropic_line(record["id"], "claude-sonnet-5", record["text"])
+                         for record in self.records]
                 job = self.job(self.write("in.jsonl", lines), "--route", route, provider="anthropic", prompt=False)
                 self.assert_answers(job, self.ids())
 

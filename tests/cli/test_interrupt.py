@@ -22,8 +22,8 @@ class Interrupt(harness.CliTest):
         super().setUp()
         self.source, self.named, self.records = documents.write_job(self, COUNT)
 
-    def job(self, provider, *options, simulator=None, key=None):
-        return harness.Job(self.folder, simulator or self.simulator, provider, self.source, *self.named, *options, key=key)
+    def job(self, provider, *options, simulator=None):
+        return harness.Job(self.folder, simulator or self.simulator, provider, self.source, *self.named, *options)
 
     def await_bill(self, job, rows):
         """Waits until the provider has billed that much, so that the job is surely in its middle."""

@@ -64,7 +64,8 @@ class Matrix(harness.CliTest):
         self.assertEqual(cost["saved_usd"], cost["saved_by_batch_usd"] + cost["saved_by_cache_usd"])
         self.assertEqual(cost["exposure_usd"], 0)
         self.assertLessEqual(cost["lower_bound_usd"], cost["spent_usd"])
-        tokens = {name: sum(row["tokens"].get(name, 0) for row in job.bill()) for name in ("input", "output", "cache_read")}
+        tokens = {name: sum(row["tokens"].get(name, 0) for row in job.bill())
+                  for name in ("input", "output", "cache_read")}
         self.assertEqual({name: receipt["tokens"][name] for name in tokens}, tokens)
 
     def test_anthropic_sync(self):

@@ -53,7 +53,7 @@ class Machine {
   [[nodiscard]] bool is_candidate(json::Value item, const Remote& remote) const;
   provider::Step decide();
   provider::Step nothing_found();
-  provider::Step adopt(const Remote& remote);
+  provider::Step adopt(Remote remote);
   provider::Step reject();
   provider::Step collected_adopted();
 

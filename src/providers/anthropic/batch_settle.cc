@@ -148,15 +148,15 @@ Step Machine::nothing_found() {
   return send_create(not_made + ": sending the same create again");
 }
 
-Step Machine::adopt(const Remote& remote) {
-  s_.batch = remote;
+Step Machine::adopt(Remote remote) {
+  s_.batch = std::move(remote);
   s_.adopted = true;
   s_.found.clear();
   s_.polls = s_.failures = 0;
-  const std::string created = remote.created_at ? to_rfc3339(*remote.created_at) : "?";
+  const std::string created = s_.batch.created_at ? to_rfc3339(*s_.batch.created_at) : "?";
   std::string reason =
       fmt::format("adopted {} ({} items, created {}) until its rows tell whether it is ours",
-                  remote.id, context_.items, created);
+                  s_.batch.id, context_.items, created);
   return has_ended(s_.batch) ? begin_collect(std::move(reason)) : send_poll(std::move(reason));
 }
 

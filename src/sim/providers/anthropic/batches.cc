@@ -112,7 +112,10 @@ void Batches::run_row(Batch& batch) {
     batch.lines.add(row_json(custom_id, "errored", "error", error_body(error, request_id)), start,
                     fate, std::nullopt);
   };
-  if (fate.missing) return;
+  if (fate.missing) {  // in no file, but the counts always add up to the total
+    ++batch.counts.errored;
+    return;
+  }
   if (fate.error) return errored(typed_error(*fate.error), make_id("workerreq_", seed, number));
   const auto request =
       read_message(messages_.prices(), (*item)["params"], {Purpose::kBatchRow, batch.version});

@@ -139,6 +139,14 @@ void check_attempts(Check& c) {
       c.find("item {} has {} attempts of unknown outcome", e.item, unknown[e.item]);
 }
 
+// What the engine has heard survives any death that comes after.
+void check_heard(Check& c) {
+  for (const auto& attempt : c.world.heard())
+    if (const auto entry = c.ledger.find(attempt);
+        entry == c.ledger.end() || !entry->second.answered)
+      c.find("the answer to attempt {} was heard and then lost", attempt);
+}
+
 void check_left_over(Check& c) {
   for (const auto& [number, batch] : c.batches)
     if (batch.phase == engine::BatchPhase::kRunning || batch.phase == engine::BatchPhase::kHeld)
@@ -193,6 +201,7 @@ std::vector<std::string> check(const Scenario& scenario, World& world) {
   check_output(c);
   check_bill(c);
   check_attempts(c);
+  check_heard(c);
   check_left_over(c);
   check_sums(c);
   return findings;

@@ -88,8 +88,7 @@ void row_faults(Rules& rules, Scenario& s) {
               fmt::format(R"("kind":"row_error","type":"{}","fraction":{:.2f})", type, fraction()));
     if (!passing) s.answers_refused = true;
   }
-  // The simulated anthropic leaves missing rows out of its counts, by which an unsettled create is found again.
-  if (openai && rules.maybe(0.3))
+  if (rules.maybe(0.3))
     rules.add("", fmt::format(R"("kind":"missing_rows","fraction":{:.2f})", fraction()));
   if (rules.maybe(0.3))
     rules.add("", fmt::format(R"("kind":"duplicate_rows","fraction":{:.2f})", fraction()));
@@ -147,14 +146,6 @@ void draw_job(Random& random, Scenario& s) {
   s.hit_rate = random.unit();
 }
 
-// A create without an outcome is matched by count and time at this provider. While two of a job's own batches of the same size
-// are in doubt at once, one may be taken for the other and be deleted under it.
-// TODO(#3): draw these as well, once an adopted batch that is gone makes the adapter look again instead of holding.
-void avoid_ambiguity(Scenario& s) {
-  if (s.provider != "anthropic") return;
-  s.batches_running = 1;
-}
-
 }  // namespace
 
 Scenario Scenario::draw(std::uint64_t seed) {
@@ -179,8 +170,6 @@ Scenario Scenario::draw(std::uint64_t seed) {
   }
   if (rules.maybe(0.2)) s.disk_failures_max = rules.between(1, 4);
   if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
-  if (!s.faults_json.empty() || s.crashes_max + s.disk_failures_max > 0 || s.not_sent > 0)
-    avoid_ambiguity(s);
   if (s.disk_failures_max > 0 || s.not_sent > 0) s.files_may_stay = true;
   return s;
 }

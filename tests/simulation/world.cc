@@ -236,6 +236,8 @@ Result<http::Request> World::assemble(Process& process, const engine::Call& call
 
 World::Delivery World::perform(Process& process, engine::Call call) {
   Delivery delivery{.at = now_, .order = ++order_, .kind = call.kind, .call = call.id};
+  if (call.kind == engine::Call::Kind::kSync)
+    delivery.attempt = call.plan.headers.find("x-client-request-id").value_or("");
   if (random_.unit() < scenario_.not_sent) {
     delivery.error =
         Error{.kind = ErrorKind::kUnavailable, .message = "the address cannot be reached"};
@@ -274,7 +276,10 @@ Result<void> World::deliver(Process& process, Delivery delivery) {
       delivery.response->status == 200)
     return deliver_rows(process, delivery);
   if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, now_);
-  return engine.on_answer(delivery.call, std::move(*delivery.response), now_);
+  const bool answer = !delivery.attempt.empty() && adapter_->decode_sync(*delivery.response, now_);
+  WEIR_CHECK(engine.on_answer(delivery.call, std::move(*delivery.response), now_));
+  if (answer) heard_.push_back(std::move(delivery.attempt));
+  return {};
 }
 
 Result<void> World::deliver_rows(Process& process, Delivery& delivery) {

@@ -55,6 +55,8 @@ class World {
   [[nodiscard]] const catalogue::Model& model() const { return *provider_.find(scenario_.model); }
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const engine::Progress& progress() const { return progress_; }
+  /// Attempts whose answer the engine has taken without an error: paid, so never to be asked for again.
+  [[nodiscard]] const std::vector<std::string>& heard() const { return heard_; }
   [[nodiscard]] std::uint64_t crashes() const { return crashes_; }
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
@@ -65,6 +67,7 @@ class World {
     std::uint64_t order = 0;
     engine::Call::Kind kind = engine::Call::Kind::kSync;
     std::uint64_t call = 0;
+    std::string attempt;                     // of a sync request
     std::optional<http::Response> response;  // whole or, for rows with an error, in part
     std::optional<Error> error;
   };
@@ -98,7 +101,7 @@ class World {
   std::uint64_t order_ = 0, crashes_ = 0, disk_failures_ = 0, drains_ = 0, processes_ = 0;
   engine::Progress progress_;
   std::string why_;
-  std::vector<std::string> complaints_;
+  std::vector<std::string> heard_, complaints_;
 };
 
 }  // namespace weir::simulation

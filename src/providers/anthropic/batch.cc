@@ -147,6 +147,8 @@ Result<Step> Machine::on_poll() {
   if (event_.kind == Kind::kTimer || event_.kind == Kind::kStart ||
       event_.kind == Kind::kCollected || event_.kind == Kind::kCollectFailed)
     return unexpected_event();
+  // An adopted batch that is gone was another's: it was read and deleted by its owner.
+  if (s_.adopted && event_.kind == Kind::kAnswer && event_.response.status == 404) return reject();
   if (auto later = unless_answered(Phase::kPollWait, "poll")) return *std::move(later);
   const auto parsed = parser_.parse(event_.response.body);
   auto remote = parsed ? remote_of(*parsed) : std::nullopt;

@@ -78,8 +78,9 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--route", flags.route, "auto: the cheapest that meets the deadline")
       ->check(CLI::IsMember({"auto", "sync", "batch"}))
       ->capture_default_str();
-  run.add_option("--deadline", flags.deadline,
-                 "when the answers must be there, from now: 90s, 15m, 24h, 2d");
+  run.add_option(
+      "--deadline", flags.deadline,
+      "when the answers must be there, counted from the job's first start: 90s, 15m, 24h, 2d");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
   run.add_option(
       "--spend-max", flags.spend_max,

@@ -29,6 +29,7 @@ Result<void> JobEngine::begin(Time now) {
   job_.id = JobId::make(now, parts_.random);
   job_.identity = options_.identity;
   job_.items = parts_.source.count();
+  job_.deadline = options_.deadline;
   job_.started_at = now;
   job_.shape = {.items = job_.items,
                 .prefix_bytes = options_.prefix_bytes,

@@ -21,6 +21,7 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("{} belongs to another job: {}", options_.output_path, changed),
                 "undo the change, choose another output, or begin again with --restart");
+  options_.deadline = job_.deadline;
   WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items,
                                  job_.segment_bytes, job_.output));
   // Images that were begun and not finished; the number of the last one may not be committed.

@@ -137,6 +137,7 @@ std::string JobState::encode() const {
   w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
   w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
   w.field("output_items", static_cast<std::int64_t>(output.items));
+  if (deadline) write_time(w, "deadline", *deadline);
   write_time(w, "started_at", started_at);
   write_time(w, "ended_at", ended_at);
   w.field("wall_us", wall.count()).field("simulated", simulated);
@@ -168,6 +169,7 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.batches = read_count(v, "batches");
   job.segment_bytes = read_count(v, "segment_bytes");
   job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};
+  if (v.find("deadline")) job.deadline = read_time(v, "deadline");
   job.started_at = read_time(v, "started_at");
   job.ended_at = read_time(v, "ended_at");
   job.wall = Duration(v["wall_us"].integer_or(0));

@@ -41,6 +41,7 @@ struct JobState {
   std::uint64_t batches = 0;    // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;
+  std::optional<Time> deadline;  // reckoned when the job began: a resume keeps it
   Time started_at{}, ended_at{};
   Duration wall{};                   // real time spent by earlier processes and this one
   bool simulated = false;            // the answers came from a simulator

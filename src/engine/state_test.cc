@@ -30,6 +30,7 @@ JobState a_job() {
   job.batches = 3;
   job.segment_bytes = 1ULL << 40;
   job.output = {123, 45};
+  job.deadline = from_unix_micros(1'795'086'400'000'000);
   job.started_at = from_unix_micros(1'795'000'000'123'456);
   job.wall = Duration(99);
   job.simulated = true;
@@ -45,6 +46,7 @@ TEST(JobState, ComesBackAsItWas) {
   EXPECT_EQ(job->identity, a_job().identity);
   EXPECT_EQ(job->plan.cache.ttl, llm::CacheTtl::k1h);
   EXPECT_EQ(job->plan.cache.hit_rate_break_even, 0.53);
+  EXPECT_EQ(job->deadline, a_job().deadline);
   EXPECT_EQ(job->started_at, a_job().started_at);
   EXPECT_EQ(job->reasons, a_job().reasons);
   EXPECT_EQ(job->output.items, 45U);

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
+#include "base/nearest.h"
 #include "http/message.h"
 #include "json/value.h"
 
@@ -240,21 +240,6 @@ Result<Provider> parse_provider(const EmbeddedFile& file) {
   return provider;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replace = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replace, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 const PriceRow& Model::price_at(Time at) const {
@@ -287,16 +272,6 @@ const Provider* Catalogue::find(std::string_view provider) const {
   return nullptr;
 }
 
-std::string nearest_name(std::string_view name, const std::vector<std::string_view>& candidates) {
-  std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
-  for (const auto candidate : candidates) {
-    const auto distance = edit_distance(name.substr(0, 200), candidate);
-    if (distance < best_distance) best = candidate, best_distance = distance;
-  }
-  return std::string(best);
-}
-
 Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
   const auto slash = name.find('/');
   const auto* provider =
@@ -310,14 +285,14 @@ Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
   }
   const auto wanted = name.substr(slash + 1);
   if (const auto* model = provider->find(wanted)) return ModelRef{provider, model};
-  std::vector<std::string_view> names;
+  std::vector<std::string> names;
   for (const auto& known : provider->models) names.push_back(known.name);
   const auto near = nearest_name(wanted, names);
   return fail(
       ErrorKind::kNotFound,
       fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
-      near.empty() ? fmt::format("known models: {}", fmt::join(names, ", "))
-                   : fmt::format("did you mean {}/{}?", provider->name, near));
+      !near ? fmt::format("known models: {}", fmt::join(names, ", "))
+                   : fmt::format("did you mean {}/{}?", provider->name, *near));
 }
 
 }  // namespace weir::catalogue

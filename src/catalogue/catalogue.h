@@ -113,7 +113,4 @@ struct ModelRef {
 };
 Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name);
 
-/// Of `candidates`, the one with the smallest edit distance to `name`; empty when nothing is near.
-std::string nearest_name(std::string_view name, const std::vector<std::string_view>& candidates);
-
 }  // namespace weir::catalogue

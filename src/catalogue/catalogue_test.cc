@@ -134,13 +134,6 @@ TEST(Catalogue, ResolvesProviderAndModel) {
   }
 }
 
-TEST(Catalogue, NearestNameIsNearOrNothing) {
-  EXPECT_EQ(nearest_name("gpt-4o", {"gpt-4.1", "gpt-4o-mini", "o1"}), "gpt-4.1");
-  EXPECT_EQ(nearest_name("gpt4o", {"gpt-4o", "o1"}), "gpt-4o");
-  EXPECT_EQ(nearest_name("whatever", {"gpt-4o", "o1"}), "");
-  EXPECT_EQ(nearest_name("x", {}), "");
-}
-
 TEST(Catalogue, AFileThatIsNoneIsAnErrorWithItsPlace) {
   const auto error_of = [](std::string_view text) {
     const auto loaded = Catalogue::load({{"p.json", std::string(text)}});

@@ -65,9 +65,4 @@ class Template {
   friend class TemplateParser;
 };
 
-/// The candidate nearest to `name` by edit distance, when it is near enough to be a typing error (a
-/// third of the name).
-std::optional<std::string> nearest_name(std::string_view name,
-                                        const std::vector<std::string>& candidates);
-
 }  // namespace weir::prompt

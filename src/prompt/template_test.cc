@@ -121,12 +121,5 @@ TEST(Template, AMissingFieldAmongManyListsSome) {
   EXPECT_EQ(rendered.error().hint, "");
 }
 
-TEST(NearestName, FindsTypingErrorsOnly) {
-  EXPECT_EQ(nearest_name("Text", {"id", "text"}), "text");
-  EXPECT_EQ(nearest_name("txt", {"id", "text"}), "text");
-  EXPECT_EQ(nearest_name("abstract", {"id", "text"}), std::nullopt);
-  EXPECT_EQ(nearest_name("a", {}), std::nullopt);
-}
-
 }  // namespace
 }  // namespace weir::prompt

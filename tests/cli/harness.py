@@ -115,6 +115,8 @@ class Process:
     """A running weir with its outputs in files, so that no pipe can fill up."""
 
     def __init__(self, arguments, environment, stdin=None, user=None):
+        if user is not None:  # a program built for coverage could not write its profile, and says so on standard error
+            environment = {**environment, "LLVM_PROFILE_FILE": os.devnull}
         self._out = tempfile.TemporaryFile()
         self._err = tempfile.TemporaryFile()
         self._started = time.monotonic()

@@ -130,6 +130,7 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
                  .variable_bytes_mean = sums.items ? sums.variable_bytes / sums.items : 0},
        .now = now,
        .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
+       .sync_time = engine::sync_time_expected(sums.items, options.concurrency),
        .caching = options.caching});
   if (!plan) return stop(plan.error(), ExitCode::kUsage);
   const auto batches =

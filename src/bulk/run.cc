@@ -191,11 +191,14 @@ Result<void> make_engine(Run& run) {
       .caching = options.caching,
       .spend_max = options.spend_max,
       .concurrency_max = options.concurrency,
+      .fallback_to_standard = options.fallback,
+      .batch_timeout = options.batch_timeout,
       .folder = run.setup.folder,
       .output_path = options.output,
       .output_max = {options.output_max.value_or(kOutputMaxDefault)},
       .prefix_bytes = run.setup.prefix_bytes(),
       .variable_bytes_mean = variable_bytes};
+  if (options.fallback_timeout) job.fallback_timeout = *options.fallback_timeout;
   WEIR_TRY(run.engine,
            engine::JobEngine::create(
                std::move(job),

@@ -22,6 +22,8 @@ struct RunOptions {
   std::string output;
   plan::RouteWish route = plan::RouteWish::kAuto;
   std::optional<Duration> deadline;  // from the start
+  bool fallback = true;              // to the standard API, where a batch cannot do it
+  std::optional<Duration> batch_timeout, fallback_timeout;  // none: the engine's
   std::uint64_t concurrency = 8;
   std::uint64_t limit = 0;
   std::optional<std::int64_t> output_max;

@@ -292,7 +292,7 @@ Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
       ErrorKind::kNotFound,
       fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
       !near ? fmt::format("known models: {}", fmt::join(names, ", "))
-                   : fmt::format("did you mean {}/{}?", provider->name, *near));
+            : fmt::format("did you mean {}/{}?", provider->name, *near));
 }
 
 }  // namespace weir::catalogue

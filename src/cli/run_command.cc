@@ -12,7 +12,8 @@ constexpr std::uint64_t kCountMin = 1, kConcurrencyMax = 512, kLimitMax = 1'000'
 
 struct RunFlags {
   bulk::RunOptions options;
-  std::string format = "auto", route = "auto", deadline, spend_max, timeout = "10m";
+  std::string format = "auto", route = "auto", deadline, batch_timeout, fallback_timeout, spend_max,
+              timeout = "10m";
 };
 
 const provider::Adapter* find_adapter(std::string_view name) {
@@ -32,8 +33,18 @@ Result<void> read_values(RunFlags& flags) {
     return fail(ErrorKind::kInvalidArgument, fmt::format("{} '{}' is no duration", name, text),
                 "such as 90s, 15m, 24h or 2d");
   };
-  if (!flags.deadline.empty()) {
-    WEIR_TRY(options.deadline, duration("--deadline", flags.deadline));
+  struct Optional {
+    std::string_view name;
+    const std::string& text;
+    std::optional<Duration>& value;
+  };
+  for (const Optional& o :
+       {Optional{"--deadline", flags.deadline, options.deadline},
+        Optional{"--batch-timeout", flags.batch_timeout, options.batch_timeout},
+        Optional{"--fallback-timeout", flags.fallback_timeout, options.fallback_timeout}}) {
+    if (!o.text.empty()) {
+      WEIR_TRY(o.value, duration(o.name, o.text));
+    }
   }
   WEIR_TRY(const auto timeout, duration("--timeout", flags.timeout));
   options.request_timeout = std::chrono::ceil<std::chrono::milliseconds>(timeout);
@@ -81,6 +92,15 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option(
       "--deadline", flags.deadline,
       "when the answers must be there, counted from the job's first start: 90s, 15m, 24h, 2d");
+  run.add_flag("!--no-fallback", o.fallback,
+               "where a batch cannot do it, items fail instead of going by the standard API");
+  run.add_option(
+      "--batch-timeout", flags.batch_timeout,
+      "the longest life of a batch; what it leaves over goes by the standard API (default: the "
+      "provider's window)");
+  run.add_option("--fallback-timeout", flags.fallback_timeout,
+                 "the longest time to submit a batch, before its items go by the standard API "
+                 "(default 30m)");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
   run.add_option(
       "--spend-max", flags.spend_max,

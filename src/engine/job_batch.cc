@@ -8,8 +8,18 @@ namespace {
 
 // A batch that outlives the provider's window by this much is cancelled; unheard of for twice as long, it is held.
 constexpr std::chrono::hours kOverdue{2};
-// To cancel, to collect, to send the tail before the deadline.
-constexpr std::chrono::minutes kTailMargin{20};
+
+std::string_view explain(StopCause cause) {
+  switch (cause) {
+    case StopCause::kDeadline:
+      return "what is left is done by the standard API before the deadline";
+    case StopCause::kOverdue: return "it outlived its time";
+    case StopCause::kSubmit: return "submitting it took too long";
+    case StopCause::kUser: return "the job was cancelled";
+    case StopCause::kNone: break;
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -26,7 +36,7 @@ Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now
   if (!step) {
     const provider::Finished held{.outcome = provider::Finished::Outcome::kHeld,
                                   .error = step.error()};
-    return finish_batch(run, held);
+    return finish_batch(run, held, now);
   }
   return perform(run, std::move(*step), now);
 }
@@ -34,6 +44,7 @@ Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now
 Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
   run.state.adapter_state = std::move(step.state);
   if (step.view.provider_batch_id != run.state.view.provider_batch_id) run.state.confirmed = false;
+  watch(run, step.view, now);
   run.state.view = std::move(step.view);
   run.dirty = must_commit_ = true;
   if (!step.reason.empty()) reason(fmt::format("batch {}: {}", run.state.number, step.reason));
@@ -55,9 +66,23 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
     run.splitter.emplace(parts_.provider.batch->line_bytes_max);
     call(Call::Kind::kRows, std::move(collect->plan), "collect " + collect->artefact);
   } else {
-    return finish_batch(run, std::get<provider::Finished>(step.action));
+    return finish_batch(run, std::get<provider::Finished>(step.action), now);
   }
   return {};
+}
+
+// Why the batch should be stopped now; kNone: it should not, or was told already.
+StopCause JobEngine::stop_cause(const BatchRun& run, Time now) const {
+  const auto& state = run.state;
+  if (state.stop != StopCause::kNone) return StopCause::kNone;
+  const Time begun = state.view.created_at.value_or(state.planned_at);
+  const Duration life = options_.batch_timeout.value_or(parts_.provider.batch->window + kOverdue);
+  if (now > begun + life) return StopCause::kOverdue;
+  if (state.view.provider_batch_id.empty() && now > state.planned_at + options_.fallback_timeout)
+    return StopCause::kSubmit;
+  if (options_.deadline && now >= latest_stop(run) && !in_time(run, now))
+    return StopCause::kDeadline;
+  return StopCause::kNone;
 }
 
 Result<void> JobEngine::batch_timers(Time now) {
@@ -68,30 +93,28 @@ Result<void> JobEngine::batch_timers(Time now) {
     auto& run = batches_.at(number);
     const Time due_by =
         run.state.view.created_at.value_or(run.state.planned_at) + parts_.provider.batch->window;
-    const bool late = options_.deadline && now + kTailMargin >= *options_.deadline;
-    const bool overdue = now > due_by + kOverdue;
-    if (run.cancel_asked && now > due_by + 2 * kOverdue) {
+    if (run.state.stop != StopCause::kNone && now > due_by + 2 * kOverdue) {
       const provider::Finished held{
           .outcome = provider::Finished::Outcome::kHeld,
           .error = {.kind = ErrorKind::kBadResponse,
                     .message = "it neither ends nor is cancelled",
                     .hint = "look at the batch in the provider's console"}};
-      WEIR_CHECK(finish_batch(run, held));
+      WEIR_CHECK(finish_batch(run, held, now));
       continue;
     }
+    const auto cause = stop_cause(run, now);
     auto kind = provider::BatchEvent::Kind::kTimer;
-    if ((late || overdue) && !run.cancel_asked) {
-      run.cancel_asked = true;
+    if (cause != StopCause::kNone) {
+      run.state.stop = cause;
       kind = provider::BatchEvent::Kind::kCancel;
-      reason(fmt::format("batch {} was cancelled: {}", number,
-                         late ? "the deadline is near" : "it outlived the provider's window"));
+      reason(fmt::format("batch {} was stopped: {}", number, explain(cause)));
     }
     WEIR_CHECK(feed(run, {.kind = kind}, now));
   }
   return {};
 }
 
-Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& finished) {
+Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& finished, Time now) {
   using Outcome = provider::Finished::Outcome;
   run.dirty = must_commit_ = true;
   auto& state = run.state;
@@ -107,54 +130,55 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   images_done_.push_back(image_path(state.number));
   state.image_kept = false;
   ++batches_ended_;
-  if (finished.outcome == Outcome::kEnded) {
-    state.phase = BatchPhase::kEnded;
-    observe_hits(run);
-    return settle_members(run, false,
-                          fmt::format("batch {} ended ({}) without a result for it", state.number,
-                                      state.view.status));
-  }
-  state.phase = BatchPhase::kRefused;
-  state.reason = finished.error.text();
-  reason(fmt::format("batch {} was refused: {}", state.number, state.reason));
-  if (finished.error.kind == ErrorKind::kUnauthenticated) stopped_ = finished.error;
-  if (finished.line) WEIR_CHECK(refuse_line(run, finished));
-  const bool fallback = !finished.line && finished.error.kind != ErrorKind::kUnauthenticated &&
-                        finished.error.kind != ErrorKind::kCancelled;
-  return settle_members(
-      run, fallback, fmt::format("batch {} was refused: {}", state.number, finished.error.message));
+  if (finished.outcome == Outcome::kRefused) return refused(run, finished, now);
+  state.phase = BatchPhase::kEnded;
+  job_.refusals_in_a_row = 0;
+  queue_full_ = 0;
+  observe_hits(run);
+  const bool stopped = state.stop != StopCause::kNone;
+  const Error why{.kind = stopped ? ErrorKind::kDeadlineExceeded : ErrorKind::kUnavailable,
+                  .message = fmt::format("batch {} ended ({}) without a result for it{}",
+                                         state.number, state.view.status,
+                                         stopped ? fmt::format(": {}", explain(state.stop)) : "")};
+  return settle_members(run,
+                        state.stop == StopCause::kUser ? Fate::kCancelled
+                        : stopped                      ? Fate::kStandard
+                                                       : Fate::kReplan,
+                        why);
 }
 
-// The provider named the bad line: that item fails, the others go into a new batch.
-Result<void> JobEngine::refuse_line(BatchRun& run, const provider::Finished& finished) {
-  std::uint64_t line = 0;
-  for (std::uint64_t sequence = 0; sequence < run.state.sequences; ++sequence) {
-    const auto item = *run.state.item_of(sequence);
+// Members without an end and without a retry never ran.
+Result<void> JobEngine::settle_members(BatchRun& run, Fate fate, const Error& why) {
+  std::uint64_t again = 0;
+  for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
+    WEIR_TRY(const auto entry, plan_->member(run.state.members, sequence));
+    const auto item = entry.item;
     WEIR_TRY(const auto end, log_->end_of(item));
-    if (end == ItemEnd::kNone &&
-        ++line == *finished.line)  // the others were rejected, and have no line
-      return end_failed(item, ResultLog::kNoSequence, finished.error);
+    if (end != ItemEnd::kNone || left_batch(item)) continue;
+    if (fate == Fate::kCancelled) {
+      WEIR_CHECK(end_failed(item, ResultLog::kNoSequence, job_cancelled(), ItemEnd::kCancelled));
+      continue;
+    }
+    ++again;
+    if (fate == Fate::kReplan) {
+      auto& row = deviate(item, ItemRow::State::kReplan, why.message);
+      if (++row.replans <= kReplansMax) continue;
+    }
+    WEIR_CHECK(fall_back(item, why, Time{}));
   }
+  if (again > 0)
+    reason(fmt::format("batch {}: {} items without a result {}", run.state.number, again,
+                       fate == Fate::kStandard && !options_.fallback_to_standard
+                           ? "fail: the standard API is not allowed"
+                           : "are done again"));
   return {};
 }
 
-// Members without an end and without a retry never ran: they are planned again, or go by the standard API.
-Result<void> JobEngine::settle_members(BatchRun& run, bool fallback, const std::string& why) {
-  std::uint64_t again = 0;
-  for (std::uint64_t sequence = 0; sequence < run.state.sequences; ++sequence) {
-    const auto item = *run.state.item_of(sequence);
-    WEIR_TRY(const auto end, log_->end_of(item));
-    if (end != ItemEnd::kNone || left_batch(item)) continue;
-    auto& row = deviate(item, ItemRow::State::kReplan, why);
-    ++row.replans;
-    ++again;
-    if (!fallback && row.replans <= kReplansMax && !run.cancel_asked) continue;
-    row.state = ItemRow::State::kRetrySync;
-    retry_due_[item] = Time{};
-  }
-  if (again > 0)
-    reason(
-        fmt::format("batch {}: {} items without a result are done again", run.state.number, again));
+// By the standard API, where that is allowed; else the item fails for the reason that brought it here.
+Result<void> JobEngine::fall_back(std::uint64_t item, const Error& why, Time due) {
+  if (!options_.fallback_to_standard) return end_failed(item, ResultLog::kNoSequence, why);
+  deviate(item, ItemRow::State::kRetrySync, why.message);
+  retry_due_[item] = due;
   return {};
 }
 

@@ -20,6 +20,14 @@ class JobBatch : public Bench, public ::testing::Test {
     answer("delete", 200);
     turn();
   }
+  // The items of a batch, by what its image holds.
+  std::vector<std::uint64_t> members(std::uint64_t batch) {
+    std::vector<std::uint64_t> out;
+    const auto& image = files.bytes(fmt::format("store/batch-{}.image", batch));
+    for (auto at = image.find("text "); at != std::string::npos; at = image.find("text ", at + 1))
+      out.push_back(std::stoull(image.substr(at + 5)));
+    return out;
+  }
   std::string ok(std::uint64_t sequence, std::uint64_t batch = 1) const {
     return row_id(sequence, batch) + " ok 10 0 2\n";
   }
@@ -64,7 +72,7 @@ TEST_F(JobBatch, ItemsThatNeverRanGoIntoANewBatch) {
   turn();
   turn();
   ASSERT_EQ(waiting("create"), 1U);
-  EXPECT_EQ(store.batch(2).list, (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(members(2), (std::vector<std::uint64_t>{1, 2}));
   EXPECT_EQ(store.items.at(1).state, ItemRow::State::kInBatch);
   answer("create", 200);
   turn();
@@ -314,7 +322,7 @@ TEST_F(JobBatch, RejectedItemsInTheMiddleKeepTheirSequenceUnused) {
   source.items = 5;
   source.rejected = {1, 3};
   run_batch_to_collect();
-  EXPECT_EQ(store.batch(1).sequences, 5U);
+  EXPECT_EQ(store.batch(1).members.count, 5U);
   EXPECT_EQ(store.batch(1).items, 3U);
   rows(ok(0) + ok(2) + ok(4) + ok(1));  // a row for a rejected one is nobody's
   end_batch();
@@ -334,19 +342,10 @@ TEST_F(JobBatch, ANamedLineFailsItsItemAndTheOthersGoAgain) {
   turn();
   EXPECT_EQ(waiting("create"), 1U);
   EXPECT_EQ(waiting("sync"), 0U);
-  EXPECT_EQ(store.batch(2).list, (std::vector<std::uint64_t>{0, 3, 4}));
+  EXPECT_EQ(store.batch(2).items, 3U);
+  EXPECT_THAT(files.bytes("store/batch-2.image"),
+              AllOf(HasSubstr("text 0"), Not(HasSubstr("text 2"))));
   EXPECT_EQ(engine->progress().failed, 2U);
-}
-
-TEST_F(JobBatch, ARefusalWithoutALineGoesByTheStandardApi) {
-  options.wish = plan::RouteWish::kBatch;
-  options.concurrency_max = 8;
-  open();
-  turn();
-  answer("create", 400);
-  turn();
-  EXPECT_EQ(waiting("sync"), 3U);
-  EXPECT_FALSE(files.has("store/batch-1.image"));
 }
 
 TEST_F(JobBatch, ARefusedKeyStopsTheJobAndKeepsItsItems) {
@@ -476,29 +475,6 @@ TEST_F(JobBatch, ALimitOnSpendingSplitsTheJobIntoBatchesThatFit) {
   EXPECT_EQ(waiting("create"), 1U);
 }
 
-TEST_F(JobBatch, NearTheDeadlineABatchIsCancelledAndItsTailGoesSync) {
-  options.deadline = now + 2h;
-  options.concurrency_max = 8;
-  options.wish = plan::RouteWish::kBatch;
-  open();
-  turn();
-  answer("create", 200);
-  turn();
-  turn_after(1h);
-  answer("poll", 200, "running");
-  turn();
-  turn_after(45min);
-  answer("cancel", 200);
-  turn();
-  turn_after(10s);
-  answer("poll", 200, "ended");
-  turn();
-  rows(ok(0));
-  end_batch();
-  turn();
-  EXPECT_EQ(waiting("sync"), 2U);
-}
-
 TEST_F(JobBatch, ABatchThatNeitherEndsNorIsCancelledIsHeld) {
   options.wish = plan::RouteWish::kBatch;
   open();
@@ -543,7 +519,7 @@ TEST_F(JobPriming, AOneRequestBatchGoesFirst) {
 }
 
 TEST_F(JobPriming, WhateverBecomesOfItThereIsNoSecondOne) {
-  for (const int status : {400, 403}) {
+  for (const int status : {400, 403}) {  // refused, held
     store = {};
     files = {};
     open();

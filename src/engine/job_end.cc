@@ -126,12 +126,13 @@ Result<void> JobEngine::end_rejected(std::uint64_t item, const Item& source_item
 }
 
 // An item whose tries are over. `sequence` is its last sync attempt's.
-Result<void> JobEngine::end_failed(std::uint64_t item, std::uint64_t sequence, Error error) {
+Result<void> JobEngine::end_failed(std::uint64_t item, std::uint64_t sequence, Error error,
+                                   ItemEnd end) {
   Item known;
   if (auto source_item = parts_.source.item(item)) known = std::move(*source_item);
   return end_item({.item = item,
                    .sequence = sequence,
-                   .end = ItemEnd::kFailed,
+                   .end = end,
                    .id = known.id,
                    .line = known.line,
                    .error = std::move(error)});

@@ -40,6 +40,7 @@ Result<void> JobEngine::begin(Time now) {
                                       .shape = job_.shape,
                                       .now = now,
                                       .deadline = options_.deadline,
+                                      .sync_time = sync_time(job_.items),
                                       .caching = options_.caching}));
   reason(fmt::format("route {}: {}", llm::to_string(job_.plan.route), job_.plan.reason));
   reason("cache: " + job_.plan.cache.reason);
@@ -48,6 +49,7 @@ Result<void> JobEngine::begin(Time now) {
   WEIR_TRY(log_,
            ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items, 0, {}));
   WEIR_CHECK(log_->recover([](const ResultLog::Record&) { return false; }));
+  WEIR_TRY(plan_, PlanSegment::open(parts_.files, options_.folder, 0));
   return commit_now("begin");
 }
 
@@ -72,7 +74,9 @@ Result<void> JobEngine::extend_output(bool all) {
 Result<void> JobEngine::commit_now(std::string name) {
   if (broken_) return std::unexpected(*broken_);
   WEIR_CHECK(log_->sync());
+  WEIR_CHECK(plan_->sync());
   job_.segment_bytes = log_->segment_bytes();
+  job_.plan_entries = plan_->entries();
   Commit commit{.fence = options_.fence, .name = std::move(name)};
   commit.aggregates.push_back(
       {AggregateKind::kJob, 0, job_.identity.account, job_version_, job_.encode()});
@@ -113,7 +117,9 @@ Result<void> JobEngine::flush() {
 Result<Turn> JobEngine::take_turn(Time now) {
   if (broken_) return std::unexpected(*broken_);
   if (job_.phase == JobPhase::kRunning && !stopped_) {
-    if (!draining_) {
+    if (job_.cancel_wanted) {
+      WEIR_CHECK(cancel_turn(now));
+    } else if (!draining_) {
       WEIR_CHECK(batch_timers(now));
       if (job_.plan.route == llm::Route::kBatch) WEIR_CHECK(plan_batches(now));
       WEIR_CHECK(send_sync(now));
@@ -165,7 +171,8 @@ std::size_t JobEngine::running() const {
 bool JobEngine::out_of_work() const {
   if (running() > 0 || filling_) return false;
   if (spend_stopped_) return true;
-  return batches_held_ > 0 && retry_due_.empty() && job_.next_item >= job_.items &&
+  return batches_held_ > 0 && retry_due_.empty() && job_.next_place >= job_.items &&
+         job_.parts.empty() &&
          std::none_of(deviating_.begin(), deviating_.end(), [](const auto& entry) {
            return entry.second.state == ItemRow::State::kReplan;
          });
@@ -186,10 +193,12 @@ std::optional<Time> JobEngine::next_wake(Time now) const {
   };
   for (const auto& [number, run] : batches_) consider(run.wake_at);
   if (filling_) consider(now);
+  if (job_.cancel_wanted && flights_.empty() && batches_.empty()) consider(now);
   // A retry that is due and was not sent in this turn waits for an event, not for time.
   for (const auto& [item, due] : retry_due_)
     if (due > now) consider(due);
   consider(sync_pause_until_);
+  consider(batch_pause_until_);
   return wake;
 }
 

@@ -19,6 +19,7 @@
 #include "cost/ledger.h"
 #include "engine/file.h"
 #include "engine/journal.h"
+#include "engine/plan_segment.h"
 #include "engine/result_log.h"
 #include "engine/retry.h"
 #include "engine/source.h"
@@ -39,6 +40,11 @@ struct JobOptions {
   std::optional<Money> spend_max;
   std::uint64_t concurrency_max = 8;
   std::uint64_t batches_running_max = 4;  // bounds the spool on disk
+  bool fallback_to_standard = true;       // false: where an optimisation step fails, its items fail
+  Duration fallback_timeout =
+      std::chrono::minutes(30);  // from the image to the provider's batch id
+  std::optional<Duration>
+      batch_timeout;  // of a running batch; none: the provider's window and a little more
   std::uint64_t fence = 1;
   std::string folder;  // of the store: segments, slots, images
   std::string output_path;
@@ -46,6 +52,11 @@ struct JobOptions {
   std::uint64_t prefix_bytes = 0;  // of the static part that all items share
   std::uint64_t variable_bytes_mean = 0;
 };
+
+/// Of one request by the standard API, as long as none was seen.
+inline constexpr std::chrono::seconds kSyncLatency{8};
+/// How long so many items take by the standard API, before anything of the account is known.
+Duration sync_time_expected(std::uint64_t items, std::uint64_t concurrency);
 
 /// What the job works with; all borrowed, must outlive the engine.
 struct JobParts {
@@ -113,6 +124,8 @@ class JobEngine {
   /// No item and no batch is begun any more. What is in flight may still answer, and a batch whose step is answered goes on to
   /// the next until it has to wait: an upload is not left without its create. turn().done comes when nothing is in flight.
   void drain() { draining_ = true; }
+  /// Batches are cancelled, what they finished is taken, and every other item ends cancelled; turn().done comes then.
+  Result<void> cancel();
   /// Commits what is settled; drivers call it every 100 ms of real time while there is traffic.
   Result<void> flush();
   /// Whether flush() has something worth a commit.
@@ -135,6 +148,7 @@ class JobEngine {
     std::uint32_t slot = 0;
     AttemptId attempt;
     Money ceiling;
+    Time sent_at{};
     bool marked = false;
   };
   struct BatchRun {
@@ -144,17 +158,21 @@ class JobEngine {
     std::optional<Time> wake_at;
     std::string artefact;  // being collected
     std::optional<json::LineSplitter> splitter;
-    bool cancel_asked = false;
     std::uint64_t hits = 0, answers = 0;
+    std::optional<std::uint64_t> seen_done;     // items done as the provider counts them…
+    Time seen_at{}, polled_at{};                // …when that last changed, and was last asked for
+    std::optional<Duration> item_time;          // of one item, at the pace seen last
     std::uint64_t cut_line = 0, cut_count = 0;  // where the artefact broke off, and how often there
   };
   struct Filling {  // a batch whose image is being written
+    enum class From : std::uint8_t { kOrder, kPart, kReplan };
+    From from = From::kOrder;
+    MemberRange range;  // may hold more than fits
     BatchState state;
     std::unique_ptr<File> image;
     std::string path, buffer;
     std::uint64_t written = 0;
-    std::vector<std::uint64_t> candidates;  // of a later round; empty: items in input order
-    std::string digest;                     // chained over what was flushed
+    std::string digest;  // chained over what was flushed
   };
   struct Ending {  // an item's end, on its way into the result log
     std::uint64_t item = 0;
@@ -203,7 +221,8 @@ class JobEngine {
   Result<void> end_rejected(std::uint64_t item, const Item& source_item, Error error);
   Result<void> end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
                             std::string attempt_id, bool marked);
-  Result<void> end_failed(std::uint64_t item, std::uint64_t sequence, Error error);
+  Result<void> end_failed(std::uint64_t item, std::uint64_t sequence, Error error,
+                          ItemEnd end = ItemEnd::kFailed);
   cost::LedgerEntry billed_entry(cost::LedgerEntry entry, llm::Route route) const;
   void book(const cost::LedgerEntry& entry);
   std::string output_line(const Ending& ending) const;
@@ -231,23 +250,42 @@ class JobEngine {
 
   // job_fill.cc: batches are planned, their images written
   Result<void> plan_batches(Time now);
-  Result<void> start_filling(std::vector<std::uint64_t> candidates, Time now);
+  Result<void> start_filling(Filling::From from, MemberRange range, Time now);
+  Result<void> plan_part(Time now);
+  Result<void> plan_again(Time now);
   Result<void> fill(Time now);
   enum class Fit : std::uint8_t { kTaken, kSkipped, kFull };
   Result<Fit> fill_item(std::uint64_t item, std::uint64_t sequence, Time now);
   Result<void> flush_image();
+  void advance();
   Result<void> finish_filling(Time now);
   std::vector<std::uint64_t> replan_candidates() const;
-  bool deadline_near(Time now) const;
   std::string image_path(std::uint64_t number) const;
+  MemberRange order() const { return {.planned = job_.ordered, .first = 0, .count = job_.items}; }
 
-  // job_batch.cc: a batch's life
+  // job_deadline.cc: whether there is time
+  Duration sync_time(std::uint64_t items) const;
+  Time latest_stop(const BatchRun& run) const;
+  static void watch(BatchRun& run, const provider::BatchView& view, Time now);
+  bool in_time(const BatchRun& run, Time now) const;
+  bool time_for_a_batch(std::uint64_t items, Time now) const;
+
+  // job_batch.cc and job_refused.cc: a batch's life
   Result<void> feed(BatchRun& run, provider::BatchEvent event, Time now);
   Result<void> perform(BatchRun& run, provider::Step step, Time now);
   Result<void> batch_timers(Time now);
-  Result<void> finish_batch(BatchRun& run, const provider::Finished& finished);
-  Result<void> settle_members(BatchRun& run, bool fallback, const std::string& why);
+  Result<void> finish_batch(BatchRun& run, const provider::Finished& finished, Time now);
+  StopCause stop_cause(const BatchRun& run, Time now) const;
+  Result<void> refused(BatchRun& run, const provider::Finished& finished, Time now);
+  Result<void> send_in_halves(BatchRun& run);
+  enum class Fate : std::uint8_t { kReplan, kStandard, kCancelled };
+  Result<void> settle_members(BatchRun& run, Fate fate, const Error& why);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
+  Result<void> fall_back(std::uint64_t item, const Error& why, Time due);
+
+  // job_cancel.cc
+  Result<void> cancel_turn(Time now);
+  static Error job_cancelled();
   void observe_hits(const BatchRun& run);
 
   // job_rows.cc: the rows of its artefacts
@@ -270,6 +308,7 @@ class JobEngine {
   std::uint64_t job_version_ = 0;
   bool job_dirty_ = false, must_commit_ = false;
   std::unique_ptr<ResultLog> log_;
+  std::unique_ptr<PlanSegment> plan_;
   ResultCounts counts_;
   cost::LedgerTotals totals_;  // of the whole ledger, kept up with each entry
   Money reserved_;             // ceilings of flights and of running and held batches
@@ -297,6 +336,11 @@ class JobEngine {
   bool sync_primed_ = false;
   std::uint64_t concurrency_ = 1, successes_ = 0;
   std::optional<Time> sync_pause_until_;
+  std::optional<Time> batch_pause_until_;  // the provider's queue was full
+  std::uint32_t queue_full_ = 0;           // so often in a row
+  Duration sync_latency_ = kSyncLatency;   // of one request, as seen lately
+  bool rest_standard_ = false;      // of a batch job, when there is no time for another batch
+  std::uint64_t cancelled_to_ = 0;  // places that cancel_turn has ended
   bool draining_ = false, spend_stopped_ = false;
   bool spend_waits_ = false;  // nothing is affordable until something that runs frees its reserve
   bool idle_ = false;         // the last turn had nothing to wait for

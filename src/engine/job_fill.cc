@@ -17,14 +17,15 @@ constexpr std::uint64_t kImageBuffer = 1U << 20;
 // Items that never ran wait for company before they make a batch of their own.
 constexpr std::size_t kReplanMin = 1000;
 
+Error no_time() {
+  return {.kind = ErrorKind::kDeadlineExceeded,
+          .message = "another batch could not end before the deadline"};
+}
+
 }  // namespace
 
 std::string JobEngine::image_path(std::uint64_t number) const {
   return fmt::format("{}/batch-{}.image", options_.folder, number);
-}
-
-bool JobEngine::deadline_near(Time now) const {
-  return options_.deadline && *options_.deadline - now < parts_.provider.batch->window;
 }
 
 std::vector<std::uint64_t> JobEngine::replan_candidates() const {
@@ -39,27 +40,67 @@ std::vector<std::uint64_t> JobEngine::replan_candidates() const {
 
 Result<void> JobEngine::plan_batches(Time now) {
   if (filling_) return fill(now);
+  if (batch_pause_until_) {
+    if (now < *batch_pause_until_) return {};
+    batch_pause_until_.reset();
+  }
   if (spend_stopped_ || spend_waits_ || running() >= options_.batches_running_max) return {};
+  if (!job_.parts.empty()) return plan_part(now);
   if (!job_.primed && running() > 0) return {};  // the priming batch must end first
-  if (job_.next_item < job_.items) return start_filling({}, now);
-  const auto candidates = replan_candidates();
-  if (candidates.empty() || (candidates.size() < kReplanMin && running() > 0)) return {};
-  if (!deadline_near(now)) return start_filling(candidates, now);
-  for (const auto item : candidates) {
-    deviate(item, ItemRow::State::kRetrySync, "another batch could not end before the deadline");
-    retry_due_[item] = now;
+  if (job_.next_place < job_.items) {
+    auto rest = order();
+    rest.first = job_.next_place;
+    rest.count = job_.items - job_.next_place;
+    if (rest_standard_) return {};
+    rest_standard_ = options_.fallback_to_standard && !time_for_a_batch(rest.count, now);
+    if (rest_standard_) {
+      reason(
+          "there is no time for another batch before the deadline: the rest goes by the standard "
+          "API");
+      return {};
+    }
+    return start_filling(Filling::From::kOrder, rest, now);
+  }
+  return plan_again(now);
+}
+
+// What the provider refused, without the line that it named, or in halves.
+Result<void> JobEngine::plan_part(Time now) {
+  const auto members = job_.parts.back().members;
+  if (!options_.fallback_to_standard || time_for_a_batch(members.count, now))
+    return start_filling(Filling::From::kPart, members, now);
+  job_.parts.pop_back();
+  job_dirty_ = true;
+  for (std::uint64_t sequence = 0; sequence < members.count; ++sequence) {
+    WEIR_TRY(const auto entry, plan_->member(members, sequence));
+    WEIR_TRY(const auto end, log_->end_of(entry.item));
+    if (end == ItemEnd::kNone) WEIR_CHECK(fall_back(entry.item, no_time(), now));
   }
   return {};
 }
 
-Result<void> JobEngine::start_filling(std::vector<std::uint64_t> candidates, Time now) {
+// Items that never ran get another batch, where there is time for one.
+Result<void> JobEngine::plan_again(Time now) {
+  const auto candidates = replan_candidates();
+  if (candidates.empty() || (candidates.size() < kReplanMin && running() > 0)) return {};
+  if (time_for_a_batch(candidates.size(), now)) {
+    const MemberRange range{.planned = true, .first = plan_->entries(), .count = candidates.size()};
+    for (const auto item : candidates) WEIR_CHECK(plan_->append({.item = item}));
+    return start_filling(Filling::From::kReplan, range, now);
+  }
+  for (const auto item : candidates) WEIR_CHECK(fall_back(item, no_time(), now));
+  return {};
+}
+
+Result<void> JobEngine::start_filling(Filling::From from, MemberRange range, Time now) {
   Filling filling;
+  filling.from = from;
+  filling.range = range;
   filling.state.number = ++job_.batches;
   filling.state.id = BatchId::make(now, parts_.random);
   filling.state.planned_at = now;
-  filling.state.first_item = job_.next_item;
-  filling.state.priming = !job_.primed && candidates.empty();
-  filling.candidates = std::move(candidates);
+  filling.state.members = {.planned = range.planned, .first = range.first};
+  filling.state.priming = !job_.primed && from == Filling::From::kOrder;
   filling.path = image_path(filling.state.number);
   WEIR_TRY(filling.image, parts_.files.open(filling.path));
   WEIR_CHECK(filling.image->truncate(0));
@@ -74,18 +115,14 @@ Result<void> JobEngine::fill(Time now) {
   const auto started_at = filling.written;
   for (;;) {
     auto& state = filling.state;
-    const bool range = filling.candidates.empty();
-    const auto item_next = range ? state.first_item + state.sequences : 0;
-    const bool exhausted =
-        range ? item_next >= job_.items : state.sequences >= filling.candidates.size();
-    if (exhausted || state.items >= filled(limits.requests_max) ||
+    auto& sequence = state.members.count;
+    if (sequence == filling.range.count || state.items >= filled(limits.requests_max) ||
         (state.priming && state.items == 1))
       return finish_filling(now);
-    const auto item = range ? item_next : filling.candidates[state.sequences];
-    WEIR_TRY(const auto fit, fill_item(item, state.sequences, now));
+    WEIR_TRY(const auto entry, plan_->member(filling.range, sequence));
+    WEIR_TRY(const auto fit, fill_item(entry.item, sequence, now));
     if (fit == Fit::kFull) return finish_filling(now);
-    if (!range) state.list.push_back(item);
-    ++state.sequences;
+    ++sequence;
     if (filling.buffer.size() >= kImageBuffer) WEIR_CHECK(flush_image());
     if (filling.written - started_at >= kFillBytesPerTurn) return {};
   }
@@ -145,12 +182,23 @@ Result<void> JobEngine::flush_image() {
   return {};
 }
 
-// The image is whole: the batch becomes an aggregate in the same commit that moves the job's cursor past its items.
+// What the batch took is planned: the cursor of where it came from moves, in the same commit that makes the batch.
+void JobEngine::advance() {
+  const auto& filling = *filling_;
+  const auto taken = filling.state.members.count;
+  job_dirty_ = true;
+  if (filling.from == Filling::From::kOrder) job_.next_place += taken;
+  if (filling.from != Filling::From::kPart) return;
+  auto& part = job_.parts.back().members;
+  part.first += taken;
+  part.count -= taken;
+  if (part.count == 0) job_.parts.pop_back();
+}
+
+// The image is whole: the batch becomes an aggregate.
 Result<void> JobEngine::finish_filling(Time now) {
   auto& filling = *filling_;
-  job_dirty_ = true;
-  if (filling.candidates.empty())
-    job_.next_item = filling.state.first_item + filling.state.sequences;
+  advance();
   if (filling.state.items == 0) {  // every item was rejected, or nothing is affordable: no batch
     const auto path = filling.path;
     filling_.reset();
@@ -162,11 +210,14 @@ Result<void> JobEngine::finish_filling(Time now) {
   WEIR_CHECK(filling.image->sync());
   filling.state.image_bytes = filling.written;
   filling.state.image_digest = filling.digest;
-  for (const auto item : filling.state.list) {
-    const auto row = deviating_.find(item);
-    if (row == deviating_.end()) continue;
-    row->second.state = ItemRow::State::kInBatch;
-    rows_dirty_.push_back(item);
+  if (filling.from == Filling::From::kReplan) {
+    for (std::uint64_t sequence = 0; sequence < filling.state.members.count; ++sequence) {
+      WEIR_TRY(const auto entry, plan_->member(filling.state.members, sequence));
+      const auto row = deviating_.find(entry.item);
+      if (row == deviating_.end()) continue;
+      row->second.state = ItemRow::State::kInBatch;
+      rows_dirty_.push_back(entry.item);
+    }
   }
   reserve(filling.state.ceiling);
   BatchRun run;

@@ -24,6 +24,7 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   options_.deadline = job_.deadline;
   WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items,
                                  job_.segment_bytes, job_.output));
+  WEIR_TRY(plan_, PlanSegment::open(parts_.files, options_.folder, job_.plan_entries));
   // Images that were begun and not finished; the number of the last one may not be committed.
   for (auto number = last_batch + 1; number <= job_.batches + 1; ++number)
     images_done_.push_back(image_path(number));

@@ -114,19 +114,20 @@ Result<bool> JobEngine::row_line(BatchRun& run, const json::LineSplitter::Line& 
 // False: the item has its row already.
 Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
   const auto sequence = *parse_custom_id(run.state.id, row.custom_id);
-  const auto item = run.state.item_of(sequence);
-  if (!item || *item >= job_.items) {
+  if (sequence >= run.state.members.count) {
     ++run.state.strangers;
     return true;
   }
+  WEIR_TRY(const auto member, plan_->member(run.state.members, sequence));
+  const auto item = member.item;
   const bool succeeded = row.outcome == provider::Row::Outcome::kSucceeded;
   const cost::LedgerEntry entry{
       .batch = run.state.number,
       .sequence = sequence,
-      .item = *item,
+      .item = item,
       .priced_at = run.state.view.created_at.value_or(run.state.planned_at)};
-  WEIR_TRY(const auto end, log_->end_of(*item));
-  if (end != ItemEnd::kNone || (left_batch(*item) && !succeeded) ||
+  WEIR_TRY(const auto end, log_->end_of(item));
+  if (end != ItemEnd::kNone || (left_batch(item) && !succeeded) ||
       repeats_.contains({entry.batch, sequence}))
     return late_row(row, entry);
   if (succeeded) {  // even after another row said that it failed
@@ -147,7 +148,7 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
     book_repeat(billed_entry(std::move(billed), llm::Route::kBatch));
   }
   ++run.state.rows;
-  WEIR_CHECK(errored_row(run, std::move(row), *item, now));
+  WEIR_CHECK(errored_row(run, std::move(row), item, now));
   return true;
 }
 
@@ -165,15 +166,18 @@ Result<bool> JobEngine::late_row(const provider::Row& row, cost::LedgerEntry ent
   return false;
 }
 
-// The item goes one by one by the standard API, or fails.
+// The item goes one by one by the standard API (without it: into another batch), or fails.
 Result<void> JobEngine::errored_row(BatchRun& run, provider::Row row, std::uint64_t item,
                                     Time now) {
-  auto& deviation = deviate(item, ItemRow::State::kRetrySync,
-                            fmt::format("batch {}: {}", run.state.number, row.error.message));
+  const auto way =
+      options_.fallback_to_standard ? ItemRow::State::kRetrySync : ItemRow::State::kReplan;
+  auto& deviation =
+      deviate(item, way, fmt::format("batch {}: {}", run.state.number, row.error.message));
   ++deviation.attempts;
   if (!retryable(row.error.kind) || deviation.attempts >= kAttemptsMax)
     return end_failed(item, ResultLog::kNoSequence, std::move(row.error));
-  retry_due_[item] = now + backoff(deviation.attempts, row.error, parts_.random);
+  if (options_.fallback_to_standard)
+    retry_due_[item] = now + backoff(deviation.attempts, row.error, parts_.random);
   return {};
 }
 
@@ -186,18 +190,19 @@ Result<void> JobEngine::broken_row(BatchRun& run, const json::LineSplitter::Line
   if (at == std::string_view::npos) return {};
   const auto id = line.bytes.substr(at, line.bytes.find('"', at) - at);
   const auto sequence = parse_custom_id(run.state.id, id);
-  const auto item = sequence ? run.state.item_of(*sequence) : std::nullopt;
-  if (!item || *item >= job_.items) return {};
-  WEIR_TRY(const auto end, log_->end_of(*item));
-  if (end != ItemEnd::kNone || left_batch(*item)) return {};
-  WEIR_TRY(const auto ceiling, row_ceiling(*item, now));
+  if (!sequence || *sequence >= run.state.members.count) return {};
+  WEIR_TRY(const auto member, plan_->member(run.state.members, *sequence));
+  const auto item = member.item;
+  WEIR_TRY(const auto end, log_->end_of(item));
+  if (end != ItemEnd::kNone || left_batch(item)) return {};
+  WEIR_TRY(const auto ceiling, row_ceiling(item, now));
   book_repeat({.batch = run.state.number,
                .sequence = *sequence,
-               .item = *item,
+               .item = item,
                .outcome = cost::LedgerEntry::Outcome::kUnknown,
                .priced_at = run.state.view.created_at.value_or(run.state.planned_at),
                .cost = ceiling});
-  return errored_row(run, {.error = std::move(error)}, *item, now);
+  return errored_row(run, {.error = std::move(error)}, item, now);
 }
 
 // What an item of a batch can cost at most. @error its input cannot be read any more.

@@ -71,7 +71,7 @@ Result<void> JobEngine::send_sync(Time now) {
     if (now < *sync_pause_until_) return {};
     sync_pause_until_.reset();
   }
-  const bool sync_job = job_.plan.route == llm::Route::kSync;
+  const bool sync_job = job_.plan.route == llm::Route::kSync || rest_standard_;
   while (flights_.size() < concurrency_ && !spend_stopped_ && !spend_waits_ &&
          parts_.journal.free_slots() > 0) {
     // The first answer begins before the fan-out: a cache entry is readable only from then on.
@@ -83,8 +83,9 @@ Result<void> JobEngine::send_sync(Time now) {
       retry_due_[*retry] = now;
       return {};
     }
-    if (!sync_job || job_.next_item >= job_.items) return {};
-    const auto item = job_.next_item;
+    if (!sync_job || job_.next_place >= job_.items) return {};
+    WEIR_TRY(const auto entry, plan_->member(order(), job_.next_place));
+    const auto item = entry.item;
     WEIR_TRY(const auto end, log_->end_of(item));
     const bool on_its_way = std::any_of(flights_.begin(), flights_.end(),
                                         [&](const auto& f) { return f.second.item == item; });
@@ -92,7 +93,7 @@ Result<void> JobEngine::send_sync(Time now) {
       WEIR_TRY(const bool sent, send_item(item, now));
       if (!sent) return {};
     }
-    ++job_.next_item;
+    ++job_.next_place;
     job_dirty_ = true;
   }
   return {};
@@ -112,7 +113,7 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
   const bool fallback = job_.plan.route == llm::Route::kBatch;
   if (fallback && !fallback_cache_) {
     auto shape = job_.shape;
-    shape.items = std::max<std::uint64_t>(retry_due_.size() + 1, 1);
+    shape.items = retry_due_.size() + 1 + (rest_standard_ ? job_.items - job_.next_place : 0);
     if (shape.items < kFallbackMarkMin) shape.prefix_bytes = 0;
     fallback_cache_ = plan::plan_cache({.provider = parts_.provider,
                                         .model = parts_.model,
@@ -121,7 +122,7 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
                                         .caching = options_.caching},
                                        llm::Route::kSync);
   }
-  Flight flight{.item = item};
+  Flight flight{.item = item, .sent_at = now};
   const auto id = source_item->id;
   const auto line = source_item->line;
   const auto request = prepared(std::move(*source_item),
@@ -175,6 +176,7 @@ Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& 
         answered ? JournalEntry::Outcome::kUnknown : JournalEntry::Outcome::kNotBilled, now);
   }
   sync_primed_ = true;
+  sync_latency_ += (now - flight.sent_at - sync_latency_) / 8;
   adapt_concurrency(false, {}, now);
   const auto priced_at = decoded->created.value_or(now);
   const auto usage = decoded->usage;

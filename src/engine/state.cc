@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 
 #include "json/value.h"
 #include "json/write.h"
@@ -11,7 +10,7 @@
 namespace weir::engine {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 std::unexpected<Error> damaged(std::string_view what) {
   return fail(
@@ -72,28 +71,23 @@ plan::JobPlan read_plan(json::Value v) {
   return plan;
 }
 
-// Ascending item numbers as gaps: a later round of 50,000 items stays small.
-std::string encode_list(const std::vector<std::uint64_t>& list) {
-  std::string out;
-  std::uint64_t last = 0;
-  for (const auto item : list) {
-    out += fmt::format("{}{}", out.empty() ? "" : " ", item - last);
-    last = item;
-  }
-  return out;
+void write_range(json::Writer& w, const MemberRange& range) {
+  w.field("planned", range.planned).field("first", static_cast<std::int64_t>(range.first));
+  w.field("count", static_cast<std::int64_t>(range.count));
 }
 
-bool decode_list(std::string_view text, std::vector<std::uint64_t>& list) {
-  std::uint64_t last = 0;
-  while (!text.empty()) {
-    std::uint64_t gap = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), gap);
-    if (code != std::errc()) return false;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (text.starts_with(' ')) text.remove_prefix(1);
-    list.push_back(last += gap);
+MemberRange read_range(json::Value v) {
+  return {v["planned"].boolean().value_or(false), read_count(v, "first"), read_count(v, "count")};
+}
+
+void write_parts(json::Writer& w, const JobState& job) {
+  w.key("parts").begin_array();
+  for (const auto& part : job.parts) {
+    w.begin_object();
+    write_range(w, part.members);
+    w.end_object();
   }
-  return true;
+  w.end_array();
 }
 
 }  // namespace
@@ -132,7 +126,12 @@ std::string JobState::encode() const {
   w.field("variable_bytes_mean", static_cast<std::int64_t>(shape.variable_bytes_mean));
   write_plan(w, plan);
   w.field("marking", marking).field("primed", primed);
-  w.field("next_item", static_cast<std::int64_t>(next_item));
+  w.field("ordered", ordered).field("next_place", static_cast<std::int64_t>(next_place));
+  w.field("plan_entries", static_cast<std::int64_t>(plan_entries));
+  write_parts(w, *this);
+  w.field("refusals", static_cast<std::int64_t>(refusals));
+  w.field("refusals_in_a_row", static_cast<std::int64_t>(refusals_in_a_row));
+  w.field("cancel_wanted", cancel_wanted);
   w.field("batches", static_cast<std::int64_t>(batches));
   w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
   w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
@@ -165,7 +164,13 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.plan = read_plan(v["plan"]);
   job.marking = v["marking"].boolean().value_or(true);
   job.primed = v["primed"].boolean().value_or(false);
-  job.next_item = read_count(v, "next_item");
+  job.ordered = v["ordered"].boolean().value_or(false);
+  job.next_place = read_count(v, "next_place");
+  job.plan_entries = read_count(v, "plan_entries");
+  for (const auto part : v["parts"].items()) job.parts.push_back({read_range(json::Value(part))});
+  job.refusals = read_count(v, "refusals");
+  job.refusals_in_a_row = read_count(v, "refusals_in_a_row");
+  job.cancel_wanted = v["cancel_wanted"].boolean().value_or(false);
   job.batches = read_count(v, "batches");
   job.segment_bytes = read_count(v, "segment_bytes");
   job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};
@@ -181,14 +186,18 @@ Result<JobState> JobState::decode(std::string_view text) {
 
 namespace {
 constexpr std::array<std::string_view, 4> kBatchPhases{"running", "ended", "refused", "held"};
-}
+constexpr std::array<std::string_view, 5> kStopCauses{"", "deadline", "overdue", "submit", "user"};
+}  // namespace
+
+std::string_view to_string(StopCause cause) { return kStopCauses[static_cast<std::size_t>(cause)]; }
 
 std::string BatchState::encode() const {
   json::Writer w;
   w.begin_object().field("v", kVersion).field("number", static_cast<std::int64_t>(number));
   w.field("id", id.text()).field("phase", kBatchPhases[static_cast<std::size_t>(phase)]);
-  w.field("priming", priming).field("first_item", static_cast<std::int64_t>(first_item));
-  w.field("list", encode_list(list)).field("sequences", static_cast<std::int64_t>(sequences));
+  w.field("priming", priming).key("members").begin_object();
+  write_range(w, members);
+  w.end_object();
   w.field("items", static_cast<std::int64_t>(items));
   w.field("image_bytes", static_cast<std::int64_t>(image_bytes))
       .field("image_digest", image_digest);
@@ -197,6 +206,7 @@ std::string BatchState::encode() const {
   w.field("provider_batch_id", view.provider_batch_id).field("status", view.status);
   if (view.created_at) write_time(w, "created_at", *view.created_at);
   if (view.ended_at) write_time(w, "ended_at", *view.ended_at);
+  if (view.done) w.field("done", static_cast<std::int64_t>(*view.done));
   w.field("reason", reason).key("lines").begin_object();
   for (const auto& [artefact, done] : lines) w.field(artefact, static_cast<std::int64_t>(done));
   w.end_object();
@@ -204,7 +214,7 @@ std::string BatchState::encode() const {
       .field("duplicates", static_cast<std::int64_t>(duplicates));
   w.field("strangers", static_cast<std::int64_t>(strangers))
       .field("broken", static_cast<std::int64_t>(broken));
-  w.field("confirmed", confirmed);
+  w.field("confirmed", confirmed).field("stop", to_string(stop));
   write_time(w, "planned_at", planned_at);
   w.end_object();
   return w.take();
@@ -217,15 +227,14 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   const auto v = *parsed;
   const auto id = BatchId::parse(v["id"].string_or(""));
   BatchState batch;
-  if (!id || !decode_list(v["list"].string_or(""), batch.list)) return damaged("batch");
+  if (!id) return damaged("batch");
   batch.id = *id;
   batch.number = read_count(v, "number");
   const auto phase = v["phase"].string_or("");
   for (std::size_t i = 0; i < kBatchPhases.size(); ++i)
     if (kBatchPhases[i] == phase) batch.phase = static_cast<BatchPhase>(i);
   batch.priming = v["priming"].boolean().value_or(false);
-  batch.first_item = read_count(v, "first_item");
-  batch.sequences = read_count(v, "sequences");
+  batch.members = read_range(v["members"]);
   batch.items = read_count(v, "items");
   batch.image_bytes = read_count(v, "image_bytes");
   batch.image_digest = v["image_digest"].string_or("");
@@ -236,6 +245,7 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   batch.view.status = v["status"].string_or("");
   if (v.find("created_at")) batch.view.created_at = read_time(v, "created_at");
   if (v.find("ended_at")) batch.view.ended_at = read_time(v, "ended_at");
+  if (v.find("done")) batch.view.done = read_count(v, "done");
   batch.reason = v["reason"].string_or("");
   for (const auto line : v["lines"].members())
     batch.lines[std::string(line.key)] =
@@ -246,6 +256,9 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   batch.broken = read_count(v, "broken");
   batch.confirmed = v["confirmed"].boolean().value_or(false);
   batch.planned_at = read_time(v, "planned_at");
+  const auto stop = v["stop"].string_or("");
+  for (std::size_t i = 0; i < kStopCauses.size(); ++i)
+    if (kStopCauses[i] == stop) batch.stop = static_cast<StopCause>(i);
   return batch;
 }
 

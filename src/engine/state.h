@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "engine/plan_segment.h"
 #include "engine/result_log.h"
 #include "plan/plan.h"
 #include "provider/adapter.h"
@@ -28,6 +29,12 @@ std::string difference(const JobIdentity& before, const JobIdentity& now);
 
 enum class JobPhase : std::uint8_t { kRunning, kDone };
 
+/// Members of a batch that the provider refused, waiting to be sent again: the whole without the line it named, or a half.
+struct RefusedPart {
+  MemberRange members;
+  friend bool operator==(const RefusedPart&, const RefusedPart&) = default;
+};
+
 struct JobState {
   JobId id;
   JobIdentity identity;
@@ -35,10 +42,16 @@ struct JobState {
   std::uint64_t items = 0;
   plan::JobShape shape;
   plan::JobPlan plan;
-  bool marking = true;  // false: hits seen fell below break-even, later requests are unmarked
-  bool primed = false;  // the priming batch has ended (or none is wanted)
-  std::uint64_t next_item = 0;  // planned or sent up to here, in input order
-  std::uint64_t batches = 0;    // numbers handed out so far
+  bool marking = true;   // false: hits seen fell below break-even, later requests are unmarked
+  bool primed = false;   // the priming batch has ended (or none is wanted)
+  bool ordered = false;  // the first `items` entries of the plan segment are the order…
+  std::uint64_t next_place = 0;    // …of which so many are planned or sent; else input order is
+  std::uint64_t plan_entries = 0;  // committed length of the plan segment
+  std::vector<RefusedPart> parts;  // the last one goes next; bounded by the halvings of a batch
+  std::uint64_t refusals = 0,
+                refusals_in_a_row = 0;  // batches refused for a line; since one was taken
+  bool cancel_wanted = false;           // by the user
+  std::uint64_t batches = 0;            // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;
   std::optional<Time> deadline;  // reckoned when the job began: a resume keeps it
@@ -52,15 +65,23 @@ struct JobState {
 
 enum class BatchPhase : std::uint8_t { kRunning, kEnded, kRefused, kHeld };
 
+/// Why the engine asked for a batch's cancellation.
+enum class StopCause : std::uint8_t {
+  kNone,
+  kDeadline,  // the job's deadline would be missed
+  kOverdue,   // it outlived batch_timeout or the provider's window
+  kSubmit,    // its submission took longer than fallback_timeout
+  kUser       // the job is cancelled
+};
+std::string_view to_string(StopCause cause);
+
 struct BatchState {
   std::uint64_t number = 0;  // from 1 within the store
   BatchId id;
   BatchPhase phase = BatchPhase::kRunning;
   bool priming = false;
-  std::uint64_t first_item = 0;     // an ordinary batch: sequence s is item first_item + s…
-  std::vector<std::uint64_t> list;  // …a later round: sequence s is item list[s]
-  std::uint64_t sequences = 0;      // s < sequences; those of rejected items are unused
-  std::uint64_t items = 0;          // in the image
+  MemberRange members;  // sequence s is the item at its place s; those of rejected items are unused
+  std::uint64_t items = 0;  // in the image
   std::uint64_t image_bytes = 0;
   std::string image_digest;
   bool image_kept = true;  // until the create is confirmed
@@ -72,12 +93,9 @@ struct BatchState {
   std::uint64_t rows = 0, duplicates = 0, strangers = 0, broken = 0;
   bool confirmed = false;  // a row has carried our custom_id prefix
   Time planned_at{};
+  StopCause stop = StopCause::kNone;
   [[nodiscard]] std::string encode() const;
   static Result<BatchState> decode(std::string_view text);
-  [[nodiscard]] std::optional<std::uint64_t> item_of(std::uint64_t sequence) const {
-    if (sequence >= sequences) return std::nullopt;
-    return list.empty() ? first_item + sequence : list[sequence];
-  }
 };
 
 }  // namespace weir::engine

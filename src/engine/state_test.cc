@@ -26,8 +26,15 @@ JobState a_job() {
   job.plan.reason = "cheaper";
   job.marking = false;
   job.primed = true;
-  job.next_item = 77;
   job.batches = 3;
+  job.ordered = true;
+  job.next_place = 30;
+  job.plan_entries = 60;
+  job.parts = {{{.planned = false, .first = 5, .count = 9}},
+               {{.planned = true, .first = 40, .count = 2}}};
+  job.refusals = 4;
+  job.refusals_in_a_row = 2;
+  job.cancel_wanted = true;
   job.segment_bytes = 1ULL << 40;
   job.output = {123, 45};
   job.deadline = from_unix_micros(1'795'086'400'000'000);
@@ -50,10 +57,11 @@ TEST(JobState, ComesBackAsItWas) {
   EXPECT_EQ(job->started_at, a_job().started_at);
   EXPECT_EQ(job->reasons, a_job().reasons);
   EXPECT_EQ(job->output.items, 45U);
+  EXPECT_EQ(job->parts, a_job().parts);
 }
 
 TEST(JobState, OfANewerWeirOrDamagedIsAnError) {
-  for (const auto* text : {"", "{", "[]", R"({"v":2})", R"({"v":1,"id":"?"})"}) {
+  for (const auto* text : {"", "{", "[]", R"({"v":1})", R"({"v":3})", R"({"v":2,"id":"?"})"}) {
     EXPECT_FALSE(JobState::decode(text).has_value()) << text;
     EXPECT_FALSE(BatchState::decode(text).has_value()) << text;
   }
@@ -65,8 +73,7 @@ BatchState a_batch() {
   batch.id = {3, 4};
   batch.phase = BatchPhase::kHeld;
   batch.priming = true;
-  batch.list = {0, 3, 4, 1000};
-  batch.sequences = 4;
+  batch.members = {.planned = true, .first = 1000, .count = 4};
   batch.items = 3;
   batch.image_bytes = 5;
   batch.image_digest = "d";
@@ -75,7 +82,9 @@ BatchState a_batch() {
   batch.view = {.provider_batch_id = "b",
                 .status = "running",
                 .created_at = from_unix_seconds(5),
-                .ended_at = {}};
+                .ended_at = {},
+                .done = 2};
+  batch.stop = StopCause::kDeadline;
   batch.reason = "why";
   batch.lines = {{"errors", 2}, {"output", 9}};
   batch.rows = 1;
@@ -93,19 +102,12 @@ TEST(BatchState, ComesBackAsItWas) {
   ASSERT_TRUE(batch.has_value());
   EXPECT_EQ(batch->encode(), text);
   EXPECT_EQ(batch->phase, BatchPhase::kHeld);
-  EXPECT_EQ(batch->list, a_batch().list);
+  EXPECT_EQ(batch->members, a_batch().members);
+  EXPECT_EQ(batch->stop, StopCause::kDeadline);
+  EXPECT_EQ(batch->view.done, 2U);
   EXPECT_EQ(batch->lines, a_batch().lines);
   EXPECT_EQ(batch->view.created_at, from_unix_seconds(5));
   EXPECT_FALSE(batch->view.ended_at);
-}
-
-TEST(BatchState, FindsTheItemOfASequence) {
-  auto batch = a_batch();
-  EXPECT_EQ(batch.item_of(3), 1000U);
-  EXPECT_EQ(batch.item_of(4), std::nullopt);
-  batch.list.clear();
-  batch.first_item = 50;
-  EXPECT_EQ(batch.item_of(3), 53U);
 }
 
 TEST(Identity, EveryDifferenceIsNamed) {

@@ -156,8 +156,9 @@ class MemoryJournal final : public UsageJournal {
 };
 
 /// A provider in words. Sync answers: "<input> <output> <text>". Rows: "<custom_id> ok <input> <cache read> <output>",
-/// "… error <kind>", "… expired", "… unreadable <input>". A batch: create, wait, poll ("running", "ended"), collect, delete;
-/// a create in doubt is listed ("found", "none"). A create answered 400 with "line N" is refused for that line.
+/// "… error <kind>", "… expired", "… unreadable <input>". A batch: create, wait, poll ("running", "running <done>", "ended"),
+/// collect, delete; a create in doubt is listed ("found", "none"). A create answered 400 is refused (with "line N" for that line),
+/// 403 held, 503 sent again after ten seconds.
 class WordAdapter final : public provider::Adapter {
  public:
   [[nodiscard]] std::string_view name() const override { return "word"; }

@@ -23,8 +23,9 @@ std::vector<std::string> words_of(std::string_view line) {
 Tokens tokens(const std::string& word) { return {std::stoll(word)}; }
 
 Step step(std::string state, decltype(Step::action) action) {
+  const bool made = state != "create" && state != "list" && state != "again";
   return {.state = std::move(state),
-          .view = {.provider_batch_id = "b", .status = "s"},
+          .view = {.provider_batch_id = made ? "b" : "", .status = "s"},
           .action = std::move(action)};
 }
 
@@ -38,6 +39,7 @@ Step send(std::string_view operation) {
 
 Step created(const http::Response& response, Time now) {
   if (response.status == 200) return step("wait", Wait{10s});
+  if (response.status == 503) return step("again", Wait{10s});
   auto error = provider::error_of_status(response, now);
   if (response.status == 403) return finished(Finished::Outcome::kHeld, error);
   std::optional<std::uint64_t> line;
@@ -76,6 +78,8 @@ Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
                                const provider::BatchContext& context) const {
   using Kind = BatchEvent::Kind;
   if (state.empty()) return send("create");
+  if (event.kind == Kind::kCancel && state == "again")
+    return finished(Finished::Outcome::kRefused, {.kind = ErrorKind::kCancelled});
   if (event.kind == Kind::kCancel) return send("cancel");
   if (event.kind == Kind::kRestarted) {
     if (state == "create") return send("list");
@@ -86,12 +90,17 @@ Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
     return event.kind == Kind::kAnswer ? created(event.response, context.now) : send("list");
   if (state == "list")
     return event.response.body == "found" ? step("wait", Wait{10s}) : send("create");
+  if (state == "again") return send("create");
   if (state == "wait") return send("poll");
   if (state == "cancel") return step("wait", Wait{10s});
-  if (state == "poll")
-    return event.response.body == "ended"
-               ? step("collect", provider::Collect{.artefact = "results"})
-               : step("wait", Wait{10s});
+  if (state == "poll") {
+    if (event.response.body == "ended")
+      return step("collect", provider::Collect{.artefact = "results"});
+    auto running = step("wait", Wait{10s});
+    if (event.response.body.starts_with("running "))
+      running.view.done = std::stoull(event.response.body.substr(8));
+    return running;
+  }
   if (state == "collect")
     return event.kind == Kind::kCollected ? send("delete") : step("wait", Wait{10s});
   if (state == "delete") return finished(Finished::Outcome::kEnded);

@@ -19,7 +19,8 @@ using llm::Route;
 constexpr double kSyncHitRate = 0.95;
 // Priming a batch adds the wait for a one-request batch: not for a handful of items.
 constexpr std::uint64_t kPrimeItemsMin = 20;
-// A batch may take as long as its window; a deadline inside it goes sync.
+// Most batches end within an hour; what a slow one leaves over goes by the standard API before the deadline.
+constexpr std::chrono::minutes kBatchUsual{70};
 constexpr std::uint64_t kBatchItemsMin = 2;
 
 struct Factors {
@@ -92,10 +93,18 @@ std::string batch_obstacle(const PlanInput& input) {
   if (!input.provider.batch || !input.model.batch)
     return fmt::format("{} has no batch price for {}", input.provider.name, input.model.name);
   if (input.shape.items < kBatchItemsMin) return "a single item is not worth a batch";
-  if (input.deadline && *input.deadline - input.now < input.provider.batch->window)
-    return fmt::format("the deadline leaves {}, a batch may take {}",
-                       human_duration(*input.deadline - input.now),
-                       human_duration(input.provider.batch->window));
+  const auto& window = input.provider.batch->window;
+  if (!input.deadline || *input.deadline - input.now >= window) return {};
+  const Duration left = *input.deadline - input.now;
+  const Duration usual = std::min<Duration>(kBatchUsual, window);
+  // Where the standard API could not do the job in time either, the batch has the better chance.
+  if (left < usual || (input.sync_time <= left && left < usual + input.sync_time))
+    return fmt::format(
+        "the deadline leaves {}, a batch may take {}{}", human_duration(left),
+        human_duration(window),
+        input.sync_time > Duration{}
+            ? fmt::format(", and its tail {} by the standard API", human_duration(input.sync_time))
+            : "");
   return {};
 }
 

@@ -44,6 +44,8 @@ struct PlanInput {
   JobShape shape;
   Time now;
   std::optional<Time> deadline;
+  Duration
+      sync_time{};  // that the whole job takes by the standard API: what a batch leaves over must fit before the deadline
   bool caching = true;                   // false: nothing of ours
   std::optional<double> batch_hit_rate;  // observed; else the catalogue's
 };

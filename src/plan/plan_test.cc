@@ -106,14 +106,23 @@ TEST(PlanCache, WhereAutomaticWritesAreChargedTheyAreSuppressedUnlessTheUserSays
             CachePolicy::kMarked);
 }
 
-TEST(PlanJob, ADeadlineInsideTheBatchWindowGoesSync) {
+TEST(PlanJob, ADeadlineInsideTheBatchWindowLeavesTimeForTheTail) {
   auto input = input_for("anthropic/claude-sonnet-5", kLong);
-  input.deadline = kNow + 23h;
+  input.sync_time = 3h;
+  input.deadline = kNow + 4h;
   const auto sync = plan_job(input);
   ASSERT_TRUE(sync.has_value());
   EXPECT_EQ(sync->route, Route::kSync);
   EXPECT_FALSE(sync->batch_admissible);
-  EXPECT_EQ(sync->reason, "the deadline leaves 23h 0m, a batch may take 1d 0h");
+  EXPECT_EQ(
+      sync->reason,
+      "the deadline leaves 4h 0m, a batch may take 1d 0h, and its tail 3h 0m by the standard API");
+  input.deadline = kNow + 5h;
+  EXPECT_EQ(plan_job(input)->route, Route::kBatch);
+  input.sync_time = 30h;  // a job that the standard API could not do in time either
+  EXPECT_EQ(plan_job(input)->route, Route::kBatch);
+  input.deadline = kNow + 1h;
+  EXPECT_EQ(plan_job(input)->route, Route::kSync);
   input.deadline = kNow + 24h;
   EXPECT_EQ(plan_job(input)->route, Route::kBatch);
 }

@@ -96,6 +96,8 @@ struct BatchView {
   std::string status;              // the provider's word
   std::optional<Time> created_at;  // the provider's clock: decides the price row
   std::optional<Time> ended_at;
+  std::optional<std::uint64_t> done =
+      std::nullopt;  // items that ended, where the provider counts while it runs
 };
 
 struct Step {

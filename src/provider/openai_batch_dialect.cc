@@ -201,7 +201,8 @@ Step Machine::act(decltype(Step::action) action) {
           .view = {.provider_batch_id = state_.batch,
                    .status = state_.status,
                    .created_at = state_.created,
-                   .ended_at = state_.ended},
+                   .ended_at = state_.ended,
+                   .done = state_.done},
           .action = std::move(action),
           .reason = std::move(reason_)};
 }

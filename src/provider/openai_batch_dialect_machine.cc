@@ -242,6 +242,7 @@ Step Machine::on_cancel_answer(const BatchEvent& event) {
 // Any status that is not an end, known or not, still runs; the engine has the deadline.
 Step Machine::observe(const BatchObject& batch, const http::Response& response) {
   state_.status = batch.status;
+  if (batch.done) state_.done = batch.done;
   if (batch.created) state_.created = batch.created;
   if (batch.terminal) return settle(batch);
   if (state_.cancel && !state_.cancelling && batch.status != "cancelling") return cancel();

@@ -101,6 +101,7 @@ std::string write_state(const State& state) {
   write_count(out, "file", state.file);
   write_text(out, "batch", state.batch);
   write_text(out, "status", state.status);
+  if (state.done) out.field("done", static_cast<std::int64_t>(*state.done));
   write_time(out, "created", state.created);
   write_time(out, "ended", state.ended);
   if (state.outcome != Finished::Outcome::kEnded)
@@ -139,6 +140,8 @@ Result<State> read_state(std::string_view text) {
   state.file = std::min<std::size_t>(read_count(in["file"]), kFiles.size());
   state.batch = in["batch"].string_or("");
   state.status = in["status"].string_or("");
+  if (const auto done = in["done"].integer(); done && *done >= 0)
+    state.done = static_cast<std::uint64_t>(*done);
   state.created = read_time(in["created"]);
   state.ended = read_time(in["ended"]);
   state.outcome = static_cast<Finished::Outcome>(index_of(kOutcomes, in["outcome"]).value_or(0));

@@ -35,6 +35,7 @@ struct State {
   std::size_t file = 0;              // the one being collected or deleted
   std::string batch, status;
   std::optional<Time> created, ended;
+  std::optional<std::uint64_t> done;  // as request_counts said last
 
   Finished::Outcome outcome = Finished::Outcome::kEnded;
   std::optional<Error> error;

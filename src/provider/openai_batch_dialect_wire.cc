@@ -155,6 +155,11 @@ std::optional<BatchObject> read_batch(const Options& options, json::Value value)
   out.error_file = usable_id(value["error_file_id"]).value_or("");
   out.tag = value["metadata"][kTagKey].string_or("");
   out.created = time_at(value["created_at"]);
+  // {"request_counts":{"total":3,"completed":1,"failed":1}}: zeroes while it validates.
+  const auto counts = value["request_counts"];
+  if (counts["total"].integer_or(0) > 0)
+    out.done = static_cast<std::uint64_t>(std::max<std::int64_t>(
+        counts["completed"].integer_or(0) + counts["failed"].integer_or(0), 0));
   // Each end has a time of its own: completed_at, failed_at, expired_at, cancelled_at. Any other
   // status, known or not, still runs.
   for (const std::string_view end : {"completed", "failed", "expired", "cancelled"}) {

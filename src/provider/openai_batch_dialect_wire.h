@@ -40,7 +40,8 @@ struct BatchObject {
   std::string id, status, input_file, output_file, error_file, tag;
   std::optional<Time> created, ended;
   bool terminal = false;
-  std::optional<Error> error;  // the first of `errors.data`
+  std::optional<std::uint64_t> done;  // completed and failed
+  std::optional<Error> error;         // the first of `errors.data`
   std::optional<std::uint64_t> line;
 };
 /// Nothing when the value is no batch object (an object with an id and a status).

@@ -27,7 +27,7 @@ Duration sync_time_expected(std::uint64_t items, std::uint64_t concurrency) {
 
 // With the concurrency and the latency seen lately.
 Duration JobEngine::sync_time(std::uint64_t items) const {
-  return rounds(items, concurrency_, sync_latency_);
+  return rounds(items, account_->concurrency(), sync_latency_);
 }
 
 // When the batch must be stopped at the latest, so that its tail and that of the others is done in time.

@@ -15,7 +15,13 @@ constexpr std::uint64_t kOutputChunk = 4U << 20;
 }  // namespace
 
 JobEngine::JobEngine(JobOptions options, JobParts parts)
-    : options_(std::move(options)), parts_(parts), concurrency_(options_.concurrency_max) {}
+    : options_(std::move(options)),
+      parts_(parts),
+      own_account_(parts.account ? nullptr : std::make_unique<Account>(options_.concurrency_max)),
+      account_(parts.account ? parts.account : own_account_.get()),
+      seat_(account_->join()) {}
+
+JobEngine::~JobEngine() { account_->leave(seat_); }
 
 Result<std::unique_ptr<JobEngine>> JobEngine::create(JobOptions options, JobParts parts, Time now) {
   std::unique_ptr<JobEngine> engine(new JobEngine(std::move(options), parts));
@@ -197,7 +203,7 @@ std::optional<Time> JobEngine::next_wake(Time now) const {
   // A retry that is due and was not sent in this turn waits for an event, not for time.
   for (const auto& [item, due] : retry_due_)
     if (due > now) consider(due);
-  consider(sync_pause_until_);
+  if (account_->waits(seat_)) consider(account_->paused_until(now));
   consider(batch_pause_until_);
   return wake;
 }

@@ -17,6 +17,7 @@
 
 #include "catalogue/catalogue.h"
 #include "cost/ledger.h"
+#include "engine/account.h"
 #include "engine/file.h"
 #include "engine/journal.h"
 #include "engine/plan_segment.h"
@@ -69,6 +70,7 @@ struct JobParts {
   FileSystem& files;
   UsageJournal& journal;
   Random& random;
+  Account* account = nullptr;  // shared with other jobs; null: one of its own
 };
 
 /// A request to perform. Its outcome comes back by the id: on_answer, on_failure, or for `rows` on_rows… and on_rows_end.
@@ -102,6 +104,9 @@ class JobEngine {
   /// Begins the job, or goes on with the one in the store.
   /// @error kInvalidArgument it is another job (the message shows the difference); what Store and files report.
   static Result<std::unique_ptr<JobEngine>> create(JobOptions options, JobParts parts, Time now);
+  ~JobEngine();
+  JobEngine(const JobEngine&) = delete;
+  JobEngine& operator=(const JobEngine&) = delete;
 
   // An error of any of these is the store's, a file's or our own bug. From then on nothing is committed any more: what stands
   // in memory may be half done, what stands on disk is whole, and another engine goes on from there.
@@ -138,6 +143,8 @@ class JobEngine {
 
   [[nodiscard]] Progress progress() const;
   [[nodiscard]] const JobState& job() const { return job_; }
+  /// `free` is called when the account has room for a request that a turn could not send: turn again soon. Not from within it.
+  void on_room(std::function<void()> free) { account_->on_free(seat_, std::move(free)); }
   /// Why the job stopped before every item ended; empty when it did not.
   [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
   [[nodiscard]] bool spend_stopped() const { return spend_stopped_; }
@@ -246,7 +253,6 @@ class JobEngine {
   }
   Money ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes,
                    Time now) const;
-  void adapt_concurrency(bool limited, const Error& error, Time now);
 
   // job_fill.cc: batches are planned, their images written
   Result<void> plan_batches(Time now);
@@ -304,6 +310,9 @@ class JobEngine {
 
   JobOptions options_;
   JobParts parts_;
+  std::unique_ptr<Account> own_account_;
+  Account* account_;
+  Account::Seat seat_;
   JobState job_;
   std::uint64_t job_version_ = 0;
   bool job_dirty_ = false, must_commit_ = false;
@@ -334,8 +343,7 @@ class JobEngine {
 
   std::optional<plan::CachePlan> fallback_cache_;  // of single items that leave a batch job
   bool sync_primed_ = false;
-  std::uint64_t concurrency_ = 1, successes_ = 0;
-  std::optional<Time> sync_pause_until_;
+  std::uint64_t request_tokens_ = 0;       // of the last sync request, about
   std::optional<Time> batch_pause_until_;  // the provider's queue was full
   std::uint32_t queue_full_ = 0;           // so often in a row
   Duration sync_latency_ = kSyncLatency;   // of one request, as seen lately

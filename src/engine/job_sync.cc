@@ -67,23 +67,21 @@ std::optional<std::uint64_t> JobEngine::next_retry(Time now) {
 }
 
 Result<void> JobEngine::send_sync(Time now) {
-  if (sync_pause_until_) {
-    if (now < *sync_pause_until_) return {};
-    sync_pause_until_.reset();
-  }
   const bool sync_job = job_.plan.route == llm::Route::kSync || rest_standard_;
-  while (flights_.size() < concurrency_ && !spend_stopped_ && !spend_waits_ &&
-         parts_.journal.free_slots() > 0) {
+  while (!spend_stopped_ && !spend_waits_ && parts_.journal.free_slots() > 0) {
     // The first answer begins before the fan-out: a cache entry is readable only from then on.
-    if (sync_job && !sync_primed_ && !flights_.empty()) return {};
-    if (const auto retry = next_retry(now)) {
+    if (sync_job && !sync_primed_ && !flights_.empty()) break;
+    const auto retry = next_retry(now);
+    if (!retry && (!sync_job || job_.next_place >= job_.items)) break;
+    if (flights_.size() >= options_.concurrency_max) break;
+    if (!account_->may_send(seat_, request_tokens_, now)) return {};  // it calls when it may
+    if (retry) {
       retry_due_.erase(*retry);
       WEIR_TRY(const bool sent, send_item(*retry, now));
       if (sent) continue;
       retry_due_[*retry] = now;
-      return {};
+      break;
     }
-    if (!sync_job || job_.next_place >= job_.items) return {};
     WEIR_TRY(const auto entry, plan_->member(order(), job_.next_place));
     const auto item = entry.item;
     WEIR_TRY(const auto end, log_->end_of(item));
@@ -91,11 +89,12 @@ Result<void> JobEngine::send_sync(Time now) {
                                         [&](const auto& f) { return f.second.item == item; });
     if (end == ItemEnd::kNone && !deviating_.contains(item) && !on_its_way) {
       WEIR_TRY(const bool sent, send_item(item, now));
-      if (!sent) return {};
+      if (!sent) break;
     }
     ++job_.next_place;
     job_dirty_ = true;
   }
+  account_->rest(seat_);
   return {};
 }
 
@@ -144,25 +143,13 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
   WEIR_TRY(flight.slot,
            parts_.journal.intent(flight.sequence, flight.attempt, item, flight.ceiling, now));
   reserve(flight.ceiling);
+  request_tokens_ = static_cast<std::uint64_t>(cost::estimate_tokens(plan->content_length()).count);
+  account_->sent(seat_, request_tokens_, now);
   const auto call = next_call_++;
   flights_.emplace(call, flight);
   calls_.push_back(
       {.id = call, .kind = Call::Kind::kSync, .plan = std::move(*plan), .operation = "sync"});
   return true;
-}
-
-void JobEngine::adapt_concurrency(bool limited, const Error& error, Time now) {
-  if (!limited) {
-    if (++successes_ < concurrency_ || concurrency_ >= options_.concurrency_max) return;
-    successes_ = 0;
-    ++concurrency_;
-    return;
-  }
-  successes_ = 0;
-  concurrency_ = std::max<std::uint64_t>(1, concurrency_ / 2);
-  const auto until = now + backoff(0, error, parts_.random);
-  if (!sync_pause_until_ || *sync_pause_until_ < until) sync_pause_until_ = until;
-  reason("the provider limited the rate: concurrency was halved and requests waited as it asked");
 }
 
 Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& response,
@@ -177,7 +164,7 @@ Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& 
   }
   sync_primed_ = true;
   sync_latency_ += (now - flight.sent_at - sync_latency_) / 8;
-  adapt_concurrency(false, {}, now);
+  account_->succeeded();
   const auto priced_at = decoded->created.value_or(now);
   const auto usage = decoded->usage;
   WEIR_CHECK(end_answered(std::move(*decoded), llm::Route::kSync,
@@ -203,7 +190,10 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
           .priced_at = now,
           .cost = flight.ceiling});
   const bool limited = error.kind == ErrorKind::kRateLimited;
-  if (limited) adapt_concurrency(true, error, now);
+  if (limited) {
+    account_->limited(error, parts_.random, now);
+    reason("the provider limited the rate: concurrency was halved and requests waited as it asked");
+  }
   if (concerns_account(error)) stopped_ = error;
   WEIR_TRY(const auto end, log_->end_of(flight.item));
   if (end != ItemEnd::kNone) return {};  // a row of its batch came after all
@@ -213,8 +203,7 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
     const auto waits = ++rate_limited_[flight.item];
     if (waits > kRateLimitedMax) return end_failed(flight.item, flight.sequence, error);
     retry_due_[flight.item] = now + backoff(never_sent ? waits : 0, error, parts_.random);
-    if (never_sent)
-      sync_pause_until_ = std::max(sync_pause_until_.value_or(now), retry_due_[flight.item]);
+    if (never_sent) account_->pause(retry_due_[flight.item]);
     return {};
   }
   if (concerns_account(
@@ -238,6 +227,8 @@ Result<void> JobEngine::take_answer(std::uint64_t call, http::Response response,
     const Flight flight = found->second;
     flights_.erase(found);
     release(flight.ceiling);
+    account_->over(seat_);
+    account_->observed(parts_.adapter.rate_limits(response.headers, now));
     return sync_answer(flight, response, now);
   }
   const auto batch = batch_calls_.find(call);
@@ -256,6 +247,7 @@ Result<void> JobEngine::take_failure(std::uint64_t call, const Error& error, Tim
     const Flight flight = found->second;
     flights_.erase(found);
     release(flight.ceiling);
+    account_->over(seat_);
     if (not_sent) return sync_failed(flight, error, JournalEntry::Outcome::kNotBilled, now);
     Error unknown = error;
     unknown.kind = ErrorKind::kDeadlineExceeded;

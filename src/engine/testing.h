@@ -232,6 +232,7 @@ class Bench {
   MemoryJournal journal{64};
   SeededRandom random{7};
   Time now = from_unix_seconds(1'795'000'000);
+  Account* account = nullptr;  // null: one of the engine's own
   std::unique_ptr<JobEngine> engine;
   std::vector<Call> calls;
 };

@@ -175,7 +175,7 @@ Result<void> Bench::try_open() {
   engine.reset();
   WEIR_TRY(engine, JobEngine::create(options,
                                      {adapter, provider, provider.models.front(), credentials,
-                                      source, store, files, journal, random},
+                                      source, store, files, journal, random, account},
                                      now));
   return {};
 }

@@ -19,6 +19,7 @@
 #include "http/plan.h"
 #include "http/url.h"
 #include "llm/types.h"
+#include "provider/rate_limits.h"
 
 namespace weir::provider {
 
@@ -145,6 +146,11 @@ class Adapter {
   [[nodiscard]] virtual Result<llm::Response> decode_sync(const http::Response& response,
                                                           Time now) const = 0;
   [[nodiscard]] virtual std::unique_ptr<StreamDecoder> stream_decoder() const = 0;
+  /// What an answer's headers say of the account's rate limits.
+  [[nodiscard]] virtual RateLimits rate_limits(const http::Headers& /*headers*/,
+                                               Time /*now*/) const {
+    return {};
+  }
   /// A cheap authenticated GET that costs nothing: tells a wrong key before anything is sent.
   [[nodiscard]] virtual http::RequestPlan encode_probe(const Credentials& credentials,
                                                        std::string_view model) const = 0;

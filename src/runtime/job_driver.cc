@@ -131,6 +131,7 @@ asio::awaitable<Result<void>> JobDriver::run() {
   boost::system::error_code ignored;
   ++running_;
   asio::co_spawn(io_, beat(), asio::detached);
+  engine_.on_room([this] { settle({}); });
   while (!broken_) {
     event_ = false;
     auto turn = engine_.turn(clock_.now());
@@ -155,6 +156,7 @@ asio::awaitable<Result<void>> JobDriver::run() {
     co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
   stopping_ = true;
+  engine_.on_room({});
   pulse_.cancel();
   if (broken_) client_.stop();
   // Every task belongs to this scope: none outlives it.

@@ -49,6 +49,15 @@ class AnthropicAdapter final : public provider::Adapter {
     return dialect::make_stream_decoder(&error_of_event);
   }
 
+  // anthropic-ratelimit-requests-remaining: 49, …-reset: an RFC 3339 time; the "tokens" ones show the
+  // tightest of the token limits. Doc: https://platform.claude.com/docs/en/api/rate-limits (checked
+  // 2026-11-23)
+  [[nodiscard]] provider::RateLimits rate_limits(const http::Headers& headers,
+                                                 Time now) const override {
+    return {.requests = provider::rate_window(headers, "anthropic-ratelimit-requests-*", now),
+            .tokens = provider::rate_window(headers, "anthropic-ratelimit-tokens-*", now)};
+  }
+
   // Doc: https://platform.claude.com/docs/en/api/models/retrieve (checked 2026-11-23)
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view model) const override {

@@ -119,6 +119,21 @@ TEST(AnthropicSync, AnswersThatAreNone) {
             ErrorKind::kRateLimited);
 }
 
+TEST(AnthropicSync, RateLimitsOfItsHeaders) {
+  http::Headers headers;
+  headers.add("anthropic-ratelimit-requests-limit", "50");
+  headers.add("anthropic-ratelimit-requests-remaining", "49");
+  headers.add("anthropic-ratelimit-requests-reset", "2026-11-18T00:00:01Z");
+  headers.add("anthropic-ratelimit-tokens-limit", "80000");
+  headers.add("anthropic-ratelimit-tokens-remaining", "0");
+  headers.add("anthropic-ratelimit-tokens-reset", "2026-11-18T00:01:00Z");
+  const Time now = *parse_rfc3339("2026-11-18T00:00:00Z");
+  const auto limits = adapter().rate_limits(headers, now);
+  EXPECT_EQ(limits.requests, (provider::RateWindow{50, 49, now, now + std::chrono::seconds(1)}));
+  EXPECT_EQ(limits.tokens, (provider::RateWindow{80000, 0, now, now + std::chrono::minutes(1)}));
+  EXPECT_EQ(adapter().rate_limits({}, now), provider::RateLimits{});
+}
+
 TEST(AnthropicSync, TheProbeCostsNothing) {
   const auto plan = adapter().encode_probe(kCredentials, "claude/5");
   EXPECT_EQ(plan.method, http::Method::kGet);

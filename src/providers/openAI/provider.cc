@@ -48,6 +48,14 @@ class OpenAI final : public provider::Adapter {
     return chat::stream_decoder(chat_);
   }
 
+  // x-ratelimit-remaining-requests: 59, x-ratelimit-reset-requests: 6m0s, and the same of tokens.
+  // Doc: https://developers.openai.com/api/docs/guides/rate-limits (checked 2026-11-23)
+  [[nodiscard]] provider::RateLimits rate_limits(const http::Headers& headers,
+                                                 Time now) const override {
+    return {.requests = provider::rate_window(headers, "x-ratelimit-*-requests", now),
+            .tokens = provider::rate_window(headers, "x-ratelimit-*-tokens", now)};
+  }
+
   // GET {base}/models/{model}: 401 for a wrong key, 404 for a model that the key may not use; free.
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view model) const override {

@@ -132,6 +132,22 @@ TEST(OpenAIProvider, RawBodyOfAnotherDialect) {
   EXPECT_FALSE(plan.error().hint.empty());
 }
 
+TEST(OpenAIProvider, RateLimitsOfItsHeaders) {
+  http::Headers headers;
+  headers.add("x-ratelimit-limit-requests", "60");
+  headers.add("x-ratelimit-remaining-requests", "59");
+  headers.add("x-ratelimit-reset-requests", "1s");
+  headers.add("x-ratelimit-limit-tokens", "150000");
+  headers.add("x-ratelimit-remaining-tokens", "149984");
+  headers.add("x-ratelimit-reset-tokens", "6m0s");
+  const Time now = from_unix_seconds(1'795'000'000);
+  const auto limits = adapter().rate_limits(headers, now);
+  EXPECT_EQ(limits.requests, (provider::RateWindow{60, 59, now, now + std::chrono::seconds(1)}));
+  EXPECT_EQ(limits.tokens,
+            (provider::RateWindow{150000, 149984, now, now + std::chrono::minutes(6)}));
+  EXPECT_EQ(adapter().rate_limits({}, now), provider::RateLimits{});
+}
+
 TEST(OpenAIProvider, Probe) {
   expect_sends(adapter().encode_probe(kCredentials, "ft:gpt-4.1:org::x"), "probe.plain");
   EXPECT_EQ(adapter().name(), "openAI");

@@ -142,32 +142,37 @@ Result<JobEngine::Fit> JobEngine::fill_item(std::uint64_t item, std::uint64_t se
   const auto line = source_item->line;
   bool marked = false;
   const auto request = prepared(std::move(*source_item), job_.plan.cache, &marked);
-  std::string encoded;
+  auto& buffer = filling.buffer;
+  const auto before = buffer.size();  // what does not go into this batch is taken out again
+  const auto format = parts_.adapter.image_format();
+  if (filling.state.items > 0) buffer += format.separator;
+  const auto begin = buffer.size();
   const auto done =
-      parts_.adapter.encode_item(custom_id(filling.state.id, sequence), request, encoded);
+      parts_.adapter.encode_item(custom_id(filling.state.id, sequence), request, buffer);
+  const auto bytes = buffer.size() - begin;
   const auto& limits = *parts_.provider.batch;
-  if (!done || encoded.size() > limits.line_bytes_max) {
-    auto error = done ? Error{.kind = ErrorKind::kInvalidArgument,
-                              .message = fmt::format(
-                                  "the request has {} bytes, the provider takes {} in a batch",
-                                  encoded.size(), limits.line_bytes_max),
-                              .hint = "shorten the document"}
-                      : done.error();
+  if (!done || bytes > limits.line_bytes_max) {
+    buffer.resize(before);
+    auto error =
+        done ? Error{.kind = ErrorKind::kInvalidArgument,
+                     .message = fmt::format("the request has {} bytes, the provider takes {} in a "
+                                            "batch",
+                                            bytes, limits.line_bytes_max),
+                     .hint = "shorten the document"}
+             : done.error();
     WEIR_CHECK(end_rejected(item, {.id = id, .line = line}, std::move(error)));
     return Fit::kSkipped;
   }
-  const auto format = parts_.adapter.image_format();
-  const auto total = filling.written + filling.buffer.size() + encoded.size() +
-                     format.separator.size() + format.tail.size();
-  if (filling.state.items > 0 && total > filled(limits.bytes_max)) return Fit::kFull;
-  const Money ceiling = ceiling_of(request, llm::Route::kBatch, encoded.size(), now);
-  if (!affordable(ceiling)) {
+  const auto total = filling.written + buffer.size() + format.tail.size();
+  const bool full = filling.state.items > 0 && total > filled(limits.bytes_max);
+  const Money ceiling = ceiling_of(request, llm::Route::kBatch, bytes, now);
+  if (full || !affordable(ceiling)) {
+    buffer.resize(before);
+    if (full) return Fit::kFull;
     spend_waits_ = true;  // what runs may yet free its reserve
     spend_stopped_ = flights_.empty() && running() == 0 && filling.state.items == 0;
     return Fit::kFull;
   }
-  if (filling.state.items > 0) filling.buffer += format.separator;
-  filling.buffer += encoded;
   filling.state.ceiling = filling.state.ceiling + ceiling;
   ++filling.state.items;
   return Fit::kTaken;

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <cstring>
 #include <iterator>
 
 #include "base/result.h"
@@ -34,11 +35,36 @@ std::size_t utf8_length(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::uint64_t each_byte(std::uint64_t byte) { return byte * 0x0101'0101'0101'0101; }
+
+// Whether one of eight bytes is below 0x20, a quote or a backslash. May say so of a byte behind such a one, never less.
+constexpr bool has_special(std::uint64_t eight) {
+  const auto zero = [](std::uint64_t x) { return (x - each_byte(0x01)) & ~x; };
+  const auto low = (eight - each_byte(0x20)) & ~eight;
+  return ((low | zero(eight ^ each_byte('"')) | zero(eight ^ each_byte('\\'))) & each_byte(0x80)) !=
+         0;
+}
+
+// Past what stands in a JSON string as it is, eight bytes at a time; up to seven before its end.
+std::size_t skip_plain(std::string_view text, std::size_t at) {
+  for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if (has_special(eight)) break;
+  }
+  return at;
+}
+
+}  // namespace
+
 void append_string(std::string& out, std::string_view text) {
   const bool valid = simdjson::validate_utf8(text.data(), text.size());
   out.push_back('"');
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size();) {
+    if (valid) i = skip_plain(text, i);
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || valid)) {
       ++i;

@@ -153,8 +153,8 @@ Result<void> JobEngine::settle_members(BatchRun& run, Fate fate, const Error& wh
   for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
     WEIR_TRY(const auto entry, plan_->member(run.state.members, sequence));
     const auto item = entry.item;
-    WEIR_TRY(const auto end, log_->end_of(item));
-    if (end != ItemEnd::kNone || left_batch(item)) continue;
+    WEIR_TRY(const bool open, is_open(item));
+    if (!open || left_batch(item)) continue;
     if (fate == Fate::kCancelled) {
       WEIR_CHECK(end_failed(item, ResultLog::kNoSequence, job_cancelled(), ItemEnd::kCancelled));
       continue;

@@ -106,14 +106,18 @@ Result<void> JobEngine::end_item(Ending ending) {
   }
   retry_due_.erase(ending.item);
   rate_limited_.erase(ending.item);
-  switch (ending.end) {
+  count_end(ending.end);
+  job_dirty_ = true;
+  return {};
+}
+
+void JobEngine::count_end(ItemEnd end) {
+  switch (end) {
     case ItemEnd::kSucceeded: ++counts_.succeeded; break;
     case ItemEnd::kFailed: ++counts_.failed; break;
     case ItemEnd::kCancelled: ++counts_.cancelled; break;
     case ItemEnd::kNone: break;
   }
-  job_dirty_ = true;
-  return {};
 }
 
 // An item that is not sent: it was no good at accept, or cannot be said to this provider.

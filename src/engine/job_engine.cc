@@ -69,6 +69,7 @@ void JobEngine::reason(std::string text) {
 Result<void> JobEngine::extend_output(bool all) {
   for (;;) {
     const auto before = log_->output();
+    WEIR_CHECK(answer_repeats());
     WEIR_TRY(const auto after, log_->extend_output(kOutputChunk));
     if (after.items == before.items) return {};
     job_.output = after;
@@ -138,6 +139,8 @@ Result<Turn> JobEngine::take_turn(Time now) {
     WEIR_CHECK(extend_output(false));
     WEIR_CHECK(commit_now(must_commit_ ? "step" : "settle"));
   }
+  if (parts_.source.has_same() && flights_.empty() && running() == 0 && !filling_)
+    WEIR_CHECK(extend_output(true));
   Turn out;
   out.calls = std::exchange(calls_, {});
   // A batch may still have something to tidy up at the provider.

@@ -225,6 +225,7 @@ class JobEngine {
 
   // job_end.cc: how an item ends
   Result<void> end_item(Ending ending);
+  void count_end(ItemEnd end);
   Result<void> end_rejected(std::uint64_t item, const Item& source_item, Error error);
   Result<void> end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
                             std::string attempt_id, bool marked);
@@ -288,6 +289,11 @@ class JobEngine {
   Result<void> settle_members(BatchRun& run, Fate fate, const Error& why);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
   Result<void> fall_back(std::uint64_t item, const Error& why, Time due);
+
+  // job_same.cc: identical requests
+  Result<bool> is_open(std::uint64_t item);
+  Result<void> answer_same(std::uint64_t item, std::uint64_t first);
+  Result<void> answer_repeats();
 
   // job_cancel.cc
   Result<void> cancel_turn(Time now);

@@ -73,8 +73,8 @@ Result<void> JobEngine::plan_part(Time now) {
   job_dirty_ = true;
   for (std::uint64_t sequence = 0; sequence < members.count; ++sequence) {
     WEIR_TRY(const auto entry, plan_->member(members, sequence));
-    WEIR_TRY(const auto end, log_->end_of(entry.item));
-    if (end == ItemEnd::kNone) WEIR_CHECK(fall_back(entry.item, no_time(), now));
+    WEIR_TRY(const bool open, is_open(entry.item));
+    if (open) WEIR_CHECK(fall_back(entry.item, no_time(), now));
   }
   return {};
 }
@@ -130,8 +130,9 @@ Result<void> JobEngine::fill(Time now) {
 
 Result<JobEngine::Fit> JobEngine::fill_item(std::uint64_t item, std::uint64_t sequence, Time now) {
   auto& filling = *filling_;
-  WEIR_TRY(const auto end, log_->end_of(item));
-  if (end != ItemEnd::kNone) return Fit::kSkipped;  // rejected when this image was begun before
+  // Another's answer is its own; or it was rejected, in an image that was begun before.
+  WEIR_TRY(const bool open, is_open(item));
+  if (!open) return Fit::kSkipped;
   auto source_item = parts_.source.item(item);
   if (!source_item || source_item->rejected) {
     const auto error = source_item ? *source_item->rejected : source_item.error();

@@ -61,9 +61,8 @@ Result<void> JobEngine::refuse_line(BatchRun& run, const provider::Finished& fin
   std::uint64_t line = 0;
   for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
     WEIR_TRY(const auto entry, plan_->member(run.state.members, sequence));
-    WEIR_TRY(const auto end, log_->end_of(entry.item));
-    if (end == ItemEnd::kNone &&
-        ++line == *finished.line)  // the others were rejected, and have no line
+    WEIR_TRY(const bool open, is_open(entry.item));
+    if (open && ++line == *finished.line)  // the others have no line
       return end_failed(entry.item, ResultLog::kNoSequence, finished.error);
   }
   return {};
@@ -75,8 +74,8 @@ Result<void> JobEngine::send_in_halves(BatchRun& run) {
   std::uint64_t first = 0, live = 0;  // sequences up to the middle of those that have a line
   while (first < members.count && live < run.state.items / 2) {
     WEIR_TRY(const auto entry, plan_->member(members, first++));
-    WEIR_TRY(const auto end, log_->end_of(entry.item));
-    live += end == ItemEnd::kNone ? 1 : 0;
+    WEIR_TRY(const bool open, is_open(entry.item));
+    live += open ? 1 : 0;
   }
   job_.parts.push_back({{.planned = members.planned,
                          .first = members.first + first,

@@ -84,10 +84,10 @@ Result<void> JobEngine::send_sync(Time now) {
     }
     WEIR_TRY(const auto entry, plan_->member(order(), job_.next_place));
     const auto item = entry.item;
-    WEIR_TRY(const auto end, log_->end_of(item));
+    WEIR_TRY(const bool open, is_open(item));
     const bool on_its_way = std::any_of(flights_.begin(), flights_.end(),
                                         [&](const auto& f) { return f.second.item == item; });
-    if (end == ItemEnd::kNone && !deviating_.contains(item) && !on_its_way) {
+    if (open && !deviating_.contains(item) && !on_its_way) {
       WEIR_TRY(const bool sent, send_item(item, now));
       if (!sent) break;
     }

@@ -225,6 +225,15 @@ Result<ItemEnd> ResultLog::end_of(std::uint64_t item) {
   return static_cast<ItemEnd>(found.end);
 }
 
+Result<ResultLog::Record> ResultLog::record_of(std::uint64_t item) {
+  WEIR_TRY(const auto slot, read_slot(*slots_, item));
+  WEIR_ASSERT(slot.end != 0);
+  WEIR_TRY(const auto frame, read_frame(slot.offset, slot.length));
+  auto record = decode_frame(frame);
+  if (!record || record->item != item) return damaged_record(item);
+  return *std::move(record);
+}
+
 Result<ResultLog::Origin> ResultLog::origin_of(std::uint64_t item) {
   WEIR_TRY(const auto slot, read_slot(*slots_, item));
   WEIR_ASSERT(slot.end != 0);

@@ -50,6 +50,8 @@ class ResultLog {
   /// An item ends once: WEIR_ASSERTs that it has not.
   Result<void> append(const Record& record);
   Result<ItemEnd> end_of(std::uint64_t item);
+  /// The record of an item that has its end (WEIR_ASSERTed).
+  Result<Record> record_of(std::uint64_t item);
   struct Origin {
     std::uint64_t batch = 0, sequence = kNoSequence;
   };

@@ -30,6 +30,13 @@ class ItemSource {
   [[nodiscard]] virtual std::uint64_t count() const = 0;
   /// @error kInvalidArgument the input changed since accept (names the line); kUnavailable it cannot be read.
   virtual Result<Item> item(std::uint64_t index) = 0;
+  /// An earlier item with the same request, which answers this one as well; nothing where this one is to be sent itself. Never a
+  /// rejected item, never one that has an earlier one itself. @error as item().
+  virtual Result<std::optional<std::uint64_t>> same_as(std::uint64_t /*index*/) {
+    return std::nullopt;
+  }
+  /// Whether same_as() ever gives one.
+  [[nodiscard]] virtual bool has_same() const { return false; }
   /// @error kBadResponse the answer does not follow the schema.
   virtual Result<CheckedText> check(const llm::Response& response) = 0;
 };

@@ -132,6 +132,7 @@ std::string JobState::encode() const {
   w.field("refusals", static_cast<std::int64_t>(refusals));
   w.field("refusals_in_a_row", static_cast<std::int64_t>(refusals_in_a_row));
   w.field("cancel_wanted", cancel_wanted);
+  w.field("same", static_cast<std::int64_t>(same)).field("same_cost", to_usd(same_cost));
   w.field("batches", static_cast<std::int64_t>(batches));
   w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
   w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
@@ -171,6 +172,9 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.refusals = read_count(v, "refusals");
   job.refusals_in_a_row = read_count(v, "refusals_in_a_row");
   job.cancel_wanted = v["cancel_wanted"].boolean().value_or(false);
+  job.same = read_count(v, "same");
+  if (const auto cost = parse_usd(v["same_cost"].string_or("")))
+    job.same_cost = MoneySum{cost->pico};
   job.batches = read_count(v, "batches");
   job.segment_bytes = read_count(v, "segment_bytes");
   job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};

@@ -51,6 +51,8 @@ struct JobState {
   std::uint64_t refusals = 0,
                 refusals_in_a_row = 0;  // batches refused for a line; since one was taken
   bool cancel_wanted = false;           // by the user
+  std::uint64_t same = 0;               // items answered with an identical request's answer…
+  MoneySum same_cost;                   // …and what those answers had cost
   std::uint64_t batches = 0;            // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;

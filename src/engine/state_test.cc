@@ -35,6 +35,8 @@ JobState a_job() {
   job.refusals = 4;
   job.refusals_in_a_row = 2;
   job.cancel_wanted = true;
+  job.same = 8;
+  job.same_cost = MoneySum{123'456'789};
   job.segment_bytes = 1ULL << 40;
   job.output = {123, 45};
   job.deadline = from_unix_micros(1'795'086'400'000'000);

@@ -189,8 +189,14 @@ class Words final : public ItemSource {
   [[nodiscard]] std::uint64_t count() const override { return items; }
   Result<Item> item(std::uint64_t index) override;
   Result<CheckedText> check(const llm::Response& response) override;
+  Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override {
+    const auto found = same.find(index);
+    return found == same.end() ? std::nullopt : std::optional(found->second);
+  }
+  [[nodiscard]] bool has_same() const override { return !same.empty(); }
   std::uint64_t items = 3;
   std::set<std::uint64_t> rejected;
+  std::map<std::uint64_t, std::uint64_t> same;  // item -> the earlier one
   std::size_t bytes = 0;
 };
 

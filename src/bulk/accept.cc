@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "bulk/accept_files.h"
 #include "bulk/accept_late.h"
+#include "bulk/accept_same.h"
 #include "bulk/duplicates.h"
 #include "bulk/input_file.h"
 
@@ -75,7 +76,7 @@ Result<std::string> absolute(const std::string& path) {
 class Acceptor {
  public:
   explicit Acceptor(const AcceptOptions& options)
-      : options_(options), duplicates_({.dir = options.dir}) {}
+      : options_(options), duplicates_({.dir = options.dir}), same_(options) {}
 
   Result<InputManifest> run() {
     // Without input.json nothing is accepted: it goes first and comes last.
@@ -89,6 +90,9 @@ class Acceptor {
     WEIR_CHECK(early_.flush());
     LateRejects late(options_, *input_, counts_, index_.fd());
     WEIR_CHECK(late.run(duplicates_));
+    if (options_.content) {
+      WEIR_TRY(manifest_.same, same_.write(*input_, index_.fd()));
+    }
     manifest_.rejected = counts_.rejected;
     manifest_.count = counts_.records;
     WEIR_CHECK(commit(manifest_path));
@@ -161,6 +165,7 @@ class Acceptor {
     }
     if (!error && options_.visit)
       if (auto visited = options_.visit(record); !visited) error = std::move(visited).error();
+    if (!error && options_.content) WEIR_CHECK(same_.add(item, record));
     if (error) {
       row.flags |= kItemRejected;
       ++counts_.rejected;
@@ -200,6 +205,7 @@ class Acceptor {
 
   const AcceptOptions& options_;
   DuplicateFinder duplicates_;
+  SameRequests same_;
   Source source_;
   std::unique_ptr<Input> input_;
   InputManifest manifest_;

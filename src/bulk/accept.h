@@ -95,6 +95,7 @@ struct InputManifest {
   FileIdentity identity;                // zeros for a folder
   std::uint64_t count = 0;              // records, rejected ones among them
   std::uint64_t rejected = 0;
+  std::uint64_t same = 0;                   // records that ask the same as an earlier one
   std::uint64_t limit = 0;                  // 0: none
   std::vector<std::uint64_t> chunk_hashes;  // hash64 per kChunkBytes, as far as the pass read
 
@@ -113,6 +114,8 @@ struct AcceptOptions {
   /// so that a count can be taken back.
   std::function<Result<void>(const Record&)> visit;
   std::function<void(const Record&)> retract;
+  /// What a record asks: records with equal content are found (AcceptedInput::same_as). None: they are not looked for.
+  std::function<Result<std::string>(const Record&)> content;
   /// Now and then: bytes read, bytes there are (0: not known), records. false stops with
   /// kCancelled.
   std::function<bool(std::uint64_t bytes, std::uint64_t bytes_total, std::uint64_t records)>
@@ -138,6 +141,8 @@ class AcceptedInput {
   [[nodiscard]] const InputManifest& manifest() const;
   [[nodiscard]] std::uint64_t count() const { return manifest().count; }
   [[nodiscard]] const ItemIndex& index() const;
+  /// The first item that asks the same, where that is another; nothing where repeats were not looked for.
+  [[nodiscard]] Result<std::optional<std::uint64_t>> same_as(std::uint64_t item) const;
   /// Why an item was rejected, found by bisection. @error kInvalidArgument it was not.
   [[nodiscard]] Result<Rejected> rejection(std::uint64_t item) const;
   /// rejected.jsonl from its start.

@@ -210,6 +210,7 @@ std::string InputManifest::to_json() const {
       .field("mtime_ns", identity.mtime_ns)
       .field("count", static_cast<std::int64_t>(count))
       .field("rejected", static_cast<std::int64_t>(rejected))
+      .field("same", static_cast<std::int64_t>(same))
       .field("limit", static_cast<std::int64_t>(limit))
       .field("chunk_bytes", static_cast<std::int64_t>(kChunkBytes))
       .key("chunk_hashes")
@@ -252,6 +253,7 @@ Result<InputManifest> InputManifest::from_json(std::string_view text) {
   out.identity.mtime_ns = (*root)["mtime_ns"].integer_or(0);
   out.count = static_cast<std::uint64_t>((*root)["count"].integer_or(0));
   out.rejected = static_cast<std::uint64_t>((*root)["rejected"].integer_or(0));
+  out.same = static_cast<std::uint64_t>((*root)["same"].integer_or(0));
   out.limit = static_cast<std::uint64_t>((*root)["limit"].integer_or(0));
   for (const auto hash : (*root)["chunk_hashes"].items()) {
     std::uint64_t value = 0;

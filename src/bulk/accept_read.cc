@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "base/hash.h"
 #include "bulk/accept.h"
 #include "bulk/accept_files.h"
+#include "bulk/accept_same.h"
 #include "bulk/input_file.h"
 
 namespace weir::bulk {
@@ -15,6 +18,7 @@ struct AcceptedInput::Impl {
   InputManifest manifest;
   std::unique_ptr<Input> input;
   std::unique_ptr<ItemIndex> index;
+  Fd repeats;  // same.index, where there are some
 
   enum class Chunk : std::uint8_t { kUnknown, kSame, kChanged };
   std::mutex mutex;
@@ -82,7 +86,21 @@ Result<std::unique_ptr<AcceptedInput>> AcceptedInput::open(const std::string& di
     return fail(ErrorKind::kInvalidArgument,
                 "the header of " + manifest.path + " changed since accept",
                 "put it back as it was, or start again with --restart");
+  if (impl->manifest.same > 0) {
+    WEIR_TRY(impl->repeats, open_to_read(file_in(dir, kSameFile)));
+  }
   return std::unique_ptr<AcceptedInput>(new AcceptedInput(std::move(impl)));
+}
+
+Result<std::optional<std::uint64_t>> AcceptedInput::same_as(std::uint64_t item) const {
+  if (impl_->repeats.get() < 0) return std::nullopt;
+  std::array<char, 8> bytes{};
+  WEIR_TRY(const auto length,
+           read_at(impl_->repeats.get(), item * bytes.size(), bytes, file_in(impl_->dir, kSameFile)));
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes.data(), length);  // behind its end nothing is repeated
+  if (length < bytes.size() || value == 0 || value > item) return std::nullopt;
+  return value - 1;
 }
 
 Result<Rejected> AcceptedInput::rejection(std::uint64_t item) const {

@@ -143,6 +143,28 @@ TEST_F(AcceptTest, WithoutIdsTheLineNames) {
   EXPECT_EQ(record.id, "line-3");
 }
 
+TEST_F(AcceptTest, RepeatsAreFoundAmongThoseThatAreNotRejected) {
+  auto o =
+      options(write("{\"id\":\"a\",\"t\":\"x\"}\n"
+                    "{\"id\":\"a\",\"t\":\"y\"}\n"  // rejected for its id
+                    "{\"id\":\"b\",\"t\":\"y\"}\n"
+                    "{\"id\":\"c\",\"t\":\"x\"}\n"
+                    "{\"id\":\"d\",\"t\":\"y\"}\n"
+                    "{\"id\":\"e\",\"t\":\"x\"}\n"
+                    "{\"id\":\"f\",\"t\":\"z\"}\n"));
+  o.content = [](const Record& record) -> Result<std::string> { return *record.field("t"); };
+  EXPECT_EQ(accepted(o).same, 3U);
+  const auto input = open();
+  std::vector<std::optional<std::uint64_t>> same;
+  for (std::uint64_t item = 0; item < input->count(); ++item)
+    same.push_back(input->same_as(item).value());
+  const std::optional<std::uint64_t> none;
+  EXPECT_EQ(same, (decltype(same){none, none, none, 0, 2, 0, none}));
+  o.content = {};
+  EXPECT_EQ(accepted(o).same, 0U);
+  EXPECT_EQ(open()->same_as(3).value(), none);
+}
+
 TEST_F(AcceptTest, LimitTakesTheFirst) {
   auto o = options(write("{\"id\":1}\n{\"id\":2}\n{\"id\":1}\n"));
   o.limit = 2;

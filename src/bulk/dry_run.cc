@@ -143,14 +143,16 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
   }
   fmt::print(
       "Dry run: nothing was sent\n"
-      "  items        {} ({} rejected)\n  route        {}{}: {}\n  cache        {}\n"
+      "  items        {} ({} rejected{})\n  route        {}{}: {}\n  cache        {}\n"
       "  expected     ≈ {}   (tokens estimated at four bytes each)\n  baseline     ≈ {}   sync and "
       "uncached\n"
       "  at most      {}   what --spend-max would reserve on the sync route\n"
       "  read in      {}: {:.0f} items/s, {:.1f} MB/s\n",
-      manifest->count, manifest->rejected, llm::to_string(plan->route),
-      batches > 0 ? fmt::format(" ({} batches)", batches) : "", plan->reason, plan->cache.reason,
-      human_usd(plan->expected), human_usd(plan->expected_baseline), human_usd(sums.ceiling),
+      manifest->count, manifest->rejected,
+      manifest->same > 0 ? fmt::format(", {} answered with another's answer", manifest->same) : "",
+      llm::to_string(plan->route), batches > 0 ? fmt::format(" ({} batches)", batches) : "",
+      plan->reason, plan->cache.reason, human_usd(plan->expected),
+      human_usd(plan->expected_baseline), human_usd(sums.ceiling),
       human_duration(Duration(static_cast<std::int64_t>(seconds * 1e6))),
       static_cast<double>(manifest->count) / std::max(seconds, 1e-9),
       static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));

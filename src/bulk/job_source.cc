@@ -37,6 +37,12 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
   return request;
 }
 
+Result<std::string> content_of(const RequestShape& shape, const Record& record) {
+  WEIR_TRY(auto request, make_request(shape, record));
+  if (request.raw) return std::move(request.raw->bytes);
+  return std::move(request.messages.front().content.front().text);
+}
+
 Result<engine::Item> JobSource::item(std::uint64_t index) {
   engine::Item item;
   WEIR_TRY(const auto row, input_.index().row(index));

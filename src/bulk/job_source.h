@@ -22,6 +22,9 @@ struct RequestShape {
 /// The request of a record. @error kInvalidArgument a template field is missing; the message names the line.
 Result<llm::Request> make_request(const RequestShape& shape, const Record& record);
 
+/// What a record asks, apart from what all records of the job have in common. @error as make_request.
+Result<std::string> content_of(const RequestShape& shape, const Record& record);
+
 class JobSource final : public engine::ItemSource {
  public:
   JobSource(const AcceptedInput& input, RequestShape shape)
@@ -29,6 +32,10 @@ class JobSource final : public engine::ItemSource {
   [[nodiscard]] std::uint64_t count() const override { return input_.count(); }
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(const llm::Response& response) override;
+  Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override {
+    return input_.same_as(index);
+  }
+  [[nodiscard]] bool has_same() const override { return input_.manifest().same > 0; }
 
  private:
   const AcceptedInput& input_;

@@ -162,9 +162,10 @@ engine::JobIdentity identity_of(const Run& run) {
           .schema_digest = run.setup.schema ? digest(run.setup.schema->text()) : "",
           .input = run.setup.input_path +
                    (options.limit ? fmt::format(" (first {})", options.limit) : ""),
-          .options = fmt::format("id-field={}{}{}", options.id_field.value_or("id"),
+          .options = fmt::format("id-field={}{}{}{}", options.id_field.value_or("id"),
                                  option("max-tokens", options.output_max),
-                                 option("temperature", options.temperature))};
+                                 option("temperature", options.temperature),
+                                 options.dedup ? " dedup" : "")};
 }
 
 // A job that was done before needs neither clock nor network: its receipt is all there is to do.

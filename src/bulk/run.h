@@ -32,6 +32,7 @@ struct RunOptions {
   std::string label;  // a field with the true value of the answer's field of the same name
   std::string clock;  // "" or "sim:URL"
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);
+  bool dedup = false;  // identical requests are sent once
   bool caching = true, dry_run = false, strict = false, json = false, restart = false,
        quiet = false;
 };

@@ -184,6 +184,10 @@ AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, s
     if (on_request) on_request(request);
     return {};
   };
+  if (options.dedup)
+    accept.content = [shape = setup.shape(options)](const Record& record) {
+      return content_of(shape, record);
+    };
   return accept;
 }
 

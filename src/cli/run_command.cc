@@ -110,6 +110,8 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--concurrency", o.concurrency, "sync requests in flight at most")
       ->check(CLI::Range(kCountMin, kConcurrencyMax))
       ->capture_default_str();
+  run.add_flag("--dedup", o.dedup,
+               "send identical requests once, and answer all of them with the one answer");
   run.add_flag("--strict", o.strict, "send nothing if any input record is no good");
   run.add_flag("--dry-run", o.dry_run,
                "read and check everything, show the plan and the expected cost, send nothing");

@@ -41,6 +41,8 @@ Result<bool> JobEngine::is_open(std::uint64_t item) {
 
 Result<void> JobEngine::answer_same(std::uint64_t item, std::uint64_t first) {
   WEIR_TRY(const auto source_item, parts_.source.item(item));
+  if (source_item.rejected)
+    return end_rejected(item, source_item, *source_item.rejected);  // it changed since
   WEIR_TRY(auto record, log_->record_of(first));
   json::Parser parser;
   if (const auto line = parser.parse(record.line))

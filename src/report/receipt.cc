@@ -141,6 +141,8 @@ Receipt make_receipt(const ReceiptInput& input) {
   r.succeeded = input.counts.succeeded;
   r.failed = input.counts.failed;
   r.cancelled = input.counts.cancelled;
+  r.same = job.same;
+  r.same_cost = job.same_cost;
   r.route = job.plan.route;
   r.batch_answers = totals.batch_answers;
   r.sync_answers = totals.answers - totals.batch_answers;

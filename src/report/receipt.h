@@ -30,6 +30,8 @@ struct Receipt {
   std::string provider, model, input;
   bool finished = false, simulated = false;
   std::uint64_t total = 0, succeeded = 0, failed = 0, cancelled = 0;
+  std::uint64_t same = 0;  // of these, answered with an identical request's answer…
+  MoneySum same_cost;      // …and what sending them would have cost besides
   llm::Route route = llm::Route::kSync;
   std::uint64_t batch_answers = 0, sync_answers = 0, unknown_attempts = 0, repeats = 0;
 

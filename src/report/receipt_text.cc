@@ -89,6 +89,11 @@ std::string to_text(const Receipt& r) {
   line(out, "answered by",
        fmt::format("batch {}, sync {}", thousands(static_cast<std::int64_t>(r.batch_answers)),
                    thousands(static_cast<std::int64_t>(r.sync_answers))));
+  if (r.same > 0)
+    line(out, "identical requests",
+         fmt::format(
+             "{}: sent once, answered with the one answer; {} not spent, counted nowhere below",
+             thousands(static_cast<std::int64_t>(r.same)), human_usd(r.same_cost)));
   money_lines(out, r);
   line(out, "cache hit rate",
        fmt::format("{:.1f} % of requests, {:.1f} % of prompt tokens", r.request_hit_rate * 100,
@@ -125,7 +130,7 @@ std::string to_json(const Receipt& r) {
       .field("route", llm::to_string(r.route));
   w.key("items").begin_object();
   count("total", r.total), count("succeeded", r.succeeded), count("failed", r.failed),
-      count("cancelled", r.cancelled);
+      count("cancelled", r.cancelled), count("deduplicated", r.same);
   w.end_object().key("cost").begin_object();
   usd("spent_usd", r.spent), usd("baseline_usd", r.baseline),
       usd("automatic_baseline_usd", r.automatic_baseline);
@@ -134,6 +139,7 @@ std::string to_json(const Receipt& r) {
   usd("saved_by_batch_usd", r.saved_by_batch), usd("saved_by_cache_usd", r.saved_by_cache);
   usd("lost_to_repeats_usd", r.lost_to_repeats), usd("miss_premium_usd", r.miss_premium);
   usd("lower_bound_usd", r.lower_bound), usd("exposure_usd", r.exposure);
+  usd("deduplicated_usd", r.same_cost);
   if (r.provider_bill) usd("provider_bill_usd", *r.provider_bill);
   else w.key("provider_bill_usd").null();
   w.key("losses").begin_array();

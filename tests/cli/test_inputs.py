@@ -226,5 +226,25 @@ class SpendMax(harness.CliTest):
         self.assert_ledger_equals_bill(job)
 
 
+class Dedup(harness.CliTest):
+    def test_identical_requests_are_sent_once(self):
+        source, named, records = documents.write_job(self, 12)
+        repeated = [{**record, "id": f"{record['id']}-{i}"} for i in range(3) for record in records]
+        source = self.write("repeated.jsonl", repeated)
+        for route in ("sync", "batch"):
+            with self.subTest(route=route), harness.Simulator() as simulator:
+                job = harness.Job(self.folder, simulator, "openAI", source, *named, "--route", route, "--dedup")
+                self.assert_code(job.run(), 0)
+                lines = job.lines()
+                self.assertEqual([line["id"] for line in lines], [record["id"] for record in repeated])
+                self.assertEqual([line.get("same_as") for line in lines],
+                                 [None] * 12 + [record["id"] for record in repeated[:12]] * 2)
+                self.assertEqual([line["answer"] for line in lines], [line["answer"] for line in lines[:12]] * 3)
+                self.assertEqual(len(job.bill()), 12)
+                self.assert_ledger_equals_bill(job)
+                self.assertEqual(job.report()["items"]["deduplicated"], 24)
+                self.assertIn("24: sent once", job.report_text())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -26,9 +26,10 @@ class File {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  /// Opens for reading and writing; created (0600) when it is not there.
+  /// Opens for reading and writing; created (0600) when it is not there, and then its name survives a power loss.
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;  // not there: fine
+  /// Not there: fine. After a power loss it may be there again.
+  virtual Result<void> remove(const std::string& path) = 0;
 };
 
 }  // namespace weir::engine

@@ -76,9 +76,29 @@ class PosixFile final : public engine::File {
 }  // namespace
 
 Result<std::unique_ptr<engine::File>> PosixFiles::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const bool fresh = fd < 0 && errno == ENOENT;
+  if (fresh) fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return failure("open", path);
-  return std::make_unique<PosixFile>(fd, path);
+  auto file = std::make_unique<PosixFile>(fd, path);
+  if (fresh) WEIR_CHECK(sync_folder_of(path));
+  return file;
+}
+
+Result<void> sync_folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // One may create files in a folder that one may not read; it cannot be synced then.
+  if (fd < 0) return errno == EACCES ? Result<void>() : failure("open", folder);
+  const bool synced = ::fsync(fd) == 0 || errno == EINVAL || errno == EROFS;  // not every one can
+  const int code = errno;
+  ::close(fd);
+  errno = code;
+  if (!synced) return failure("sync", folder);
+  return {};
 }
 
 Result<void> PosixFiles::remove(const std::string& path) {
@@ -87,7 +107,7 @@ Result<void> PosixFiles::remove(const std::string& path) {
 }
 
 Result<void> make_private_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  if (::mkdir(path.c_str(), 0700) == 0) return sync_folder_of(path);
   struct stat info{};
   if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
   return failure("create the folder", path);
@@ -114,7 +134,7 @@ Result<void> write_whole_file(const std::string& path, std::string_view bytes) {
   WEIR_CHECK(file.write(0, bytes));
   WEIR_CHECK(file.sync());
   if (::rename(temporary.c_str(), path.c_str()) != 0) return failure("replace", path);
-  return {};
+  return sync_folder_of(path);
 }
 
 }  // namespace weir::runtime

@@ -1,5 +1,6 @@
 #pragma once
-// The engine's FileSystem on POSIX: pread, pwrite, fdatasync. New files are 0600; errors name the path and the reason.
+// The engine's FileSystem on POSIX: pread, pwrite, fdatasync; a new file's folder is synced. New files are 0600; errors name the
+// path and the reason.
 #include <memory>
 #include <string>
 
@@ -13,6 +14,9 @@ class PosixFiles final : public engine::FileSystem {
   Result<void> remove(const std::string& path) override;
 };
 
+/// Makes the names in the folder of `path` survive a power loss: an fsync of a file does not promise that of its name.
+/// @error kUnavailable.
+Result<void> sync_folder_of(const std::string& path);
 /// Creates the folder (0700) when it is not there. @error kUnavailable it cannot be created or is no folder.
 Result<void> make_private_folder(const std::string& path);
 /// The whole of a small file. @error kNotFound; kInvalidArgument it is larger than `bytes_max`; kUnavailable.

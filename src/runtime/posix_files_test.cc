@@ -119,5 +119,15 @@ TEST(Secrets, ADigestRecognisesAKeyAndDoesNotRevealIt) {
   EXPECT_EQ(key_digest("sk-a").size(), 64U);
 }
 
+TEST(SyncFolderOf, TakesAnyPathOfAFileAndNamesTheFolderThatIsNotThere) {
+  StoreTestFolder folder;
+  EXPECT_TRUE(sync_folder_of(folder.path("any")).has_value());
+  EXPECT_TRUE(sync_folder_of("here").has_value());
+  EXPECT_TRUE(sync_folder_of("/root").has_value());
+  const auto missing = sync_folder_of(folder.path("none/any"));
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_NE(missing.error().message.find("none"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace weir::runtime

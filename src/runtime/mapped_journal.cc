@@ -6,17 +6,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 
 #include "base/hash.h"
+#include "runtime/posix_files.h"
 
 namespace weir::runtime {
 namespace {
 constexpr std::uint64_t kMagic = 0x314C4E52'52494557;  // "WEIRRNL1"
 constexpr std::size_t kHeaderBytes = 192;
+constexpr std::size_t kSlotBytes = 192;
 }  // namespace
 
 // Two halves, each with its CRC, written once: the intent, then the outcome. A half whose CRC is wrong was never finished.
@@ -39,23 +42,49 @@ struct MappedJournal::Slot {
   }
   [[nodiscard]] std::uint32_t crc_of_outcome() const {
     const auto* from = reinterpret_cast<const char*>(&priced_at);
-    // Seeded with the sequence: the outcome of a slot's earlier tenant never fits.
-    return crc32c({from, offsetof(Slot, outcome_crc) - offsetof(Slot, priced_at)},
-                  static_cast<std::uint32_t>(sequence) + 1);
+    // Seeded with its intent: the outcome of a slot's earlier tenant never fits, whatever sequence that had.
+    return crc32c({from, offsetof(Slot, outcome_crc) - offsetof(Slot, priced_at)}, intent_crc);
   }
 };
 
-namespace {
-constexpr std::size_t kSlotBytes = 192;
-}
-
 MappedJournal::Slot* MappedJournal::at(std::uint32_t slot) const {
   static_assert(sizeof(Slot) == kSlotBytes);
-  return reinterpret_cast<Slot*>(map_ + kHeaderBytes + std::size_t{slot} * kSlotBytes);
+  // An intent and the word that validates it share 64 aligned bytes: no sector boundary parts them.
+  static_assert(kHeaderBytes % 64 == 0 && kSlotBytes % 64 == 0 && offsetof(Slot, taken) < 64);
+  return reinterpret_cast<Slot*>(memory_->bytes().data() + bytes_for(slot));
 }
+
+std::size_t MappedJournal::bytes_for(std::uint32_t slots) {
+  return kHeaderBytes + std::size_t{slots} * kSlotBytes;
+}
+
+namespace {
+
+class MappedFile final : public JournalMemory {
+ public:
+  MappedFile(char* map, std::size_t bytes) : map_(map), bytes_(bytes) {}
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() override { ::munmap(map_, bytes_); }
+
+  std::span<char> bytes() override { return {map_, bytes_}; }
+  Result<void> sync() override {
+    if (::msync(map_, bytes_, MS_SYNC) == 0) return {};
+    return fail(
+        ErrorKind::kUnavailable,
+        fmt::format("cannot write the usage journal to the disk: {}", std::strerror(errno)));
+  }
+
+ private:
+  char* map_;
+  std::size_t bytes_;
+};
+
+}  // namespace
 
 Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& path,
                                                            std::uint32_t slots) {
+  const bool fresh = ::access(path.c_str(), F_OK) != 0;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const auto broken = [&](std::string_view doing) {
     const int code = errno;
@@ -66,28 +95,35 @@ Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& pa
   if (fd < 0) return broken("open");
   struct stat info{};
   if (::fstat(fd, &info) != 0) return broken("look at");
-  std::unique_ptr<MappedJournal> journal(new MappedJournal);
   // A journal never shrinks: an earlier process may have left entries in any slot.
-  const auto stored = static_cast<std::size_t>(info.st_size) <= kHeaderBytes
-                          ? 0
-                          : (static_cast<std::size_t>(info.st_size) - kHeaderBytes) / kSlotBytes;
-  journal->slots_ = std::max(slots, static_cast<std::uint32_t>(stored));
-  journal->bytes_ = kHeaderBytes + std::size_t{journal->slots_} * kSlotBytes;
+  const auto bytes = std::max(bytes_for(slots), static_cast<std::size_t>(info.st_size));
   // Allocated, not only extended: a full disk must be an error here, not a SIGBUS at the first store.
-  if (const int code = ::posix_fallocate(fd, 0, static_cast<off_t>(journal->bytes_)); code != 0) {
+  if (const int code = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes)); code != 0) {
     errno = code;
     return broken("make room for");
   }
-  void* map = ::mmap(nullptr, journal->bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* map = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED) return broken("map");
   ::close(fd);
-  journal->map_ = static_cast<char*>(map);
+  auto memory = std::make_unique<MappedFile>(static_cast<char*>(map), bytes);
+  if (fresh) WEIR_CHECK(sync_folder_of(path));
+  return open(std::move(memory), path);
+}
+
+Result<std::unique_ptr<MappedJournal>> MappedJournal::open(std::unique_ptr<JournalMemory> memory,
+                                                           const std::string& name) {
+  std::unique_ptr<MappedJournal> journal(new MappedJournal(std::move(memory)));
+  const auto bytes = journal->memory_->bytes();
+  WEIR_ASSERT(bytes.size() >= kHeaderBytes);
+  journal->slots_ = static_cast<std::uint32_t>((bytes.size() - kHeaderBytes) / kSlotBytes);
   std::uint64_t magic = 0;
-  std::memcpy(&magic, journal->map_, sizeof magic);
-  if (stored > 0 && magic != kMagic)
-    return fail(ErrorKind::kInternal, fmt::format("{} is no usage journal of Weir", path),
+  std::memcpy(&magic, bytes.data(), sizeof magic);
+  // 0: it is new, or the power failed before its first sector came to the disk.
+  if (magic != kMagic && magic != 0)
+    return fail(ErrorKind::kInternal, fmt::format("{} is no usage journal of Weir", name),
                 "restore it, or begin again with --restart");
-  std::memcpy(journal->map_, &kMagic, sizeof kMagic);
+  std::memcpy(bytes.data(), &kMagic, sizeof kMagic);
+  journal->dirty_ = true;
   // A torn intent (power loss only): its request had not been sent for longer than a sync, or its slot was synced.
   for (std::uint32_t slot = journal->slots_; slot-- > 0;) {
     auto* s = journal->at(slot);
@@ -95,11 +131,8 @@ Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& pa
     s->taken = 0;
     journal->free_.push_back(slot);
   }
+  WEIR_CHECK(journal->sync());
   return journal;
-}
-
-MappedJournal::~MappedJournal() {
-  if (map_ != nullptr) ::munmap(map_, bytes_);
 }
 
 Result<std::uint32_t> MappedJournal::intent(std::uint64_t sequence, const AttemptId& attempt,
@@ -167,10 +200,7 @@ std::vector<engine::JournalEntry> MappedJournal::entries() const {
 
 Result<void> MappedJournal::sync() {
   if (!dirty_) return {};
-  if (::msync(map_, bytes_, MS_SYNC) != 0)
-    return fail(
-        ErrorKind::kUnavailable,
-        fmt::format("cannot write the usage journal to the disk: {}", std::strerror(errno)));
+  WEIR_CHECK(memory_->sync());
   dirty_ = false;
   return {};
 }

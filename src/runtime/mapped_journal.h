@@ -1,19 +1,36 @@
 #pragma once
 // The usage journal as a mapped file of fixed slots: a store to memory survives the death of the process at once; sync(), called every
-// 100 ms, makes it survive power loss.
+// 100 ms, makes it survive power loss. What a power loss may do to a slot since the last sync: keep it, lose it, or mix sectors of
+// both; each half of a slot has its CRC for that.
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/journal.h"
 
 namespace weir::runtime {
 
+/// Memory that outlives the process: a mapped file, or what a test puts in its place.
+class JournalMemory {
+ public:
+  virtual ~JournalMemory() = default;
+  /// The same bytes as long as the object lives; 0 where nothing was written yet.
+  virtual std::span<char> bytes() = 0;
+  /// Hands what was stored to the disk and waits for it. @error kUnavailable the disk did not take it.
+  virtual Result<void> sync() = 0;
+};
+
 class MappedJournal final : public engine::UsageJournal {
  public:
-  /// Opens or creates the file; what an earlier process left is in entries(). @error kUnavailable, kInternal a foreign file.
+  /// Opens or creates the file; what an earlier process left is in entries(). An empty journal is durable, name and all, when it
+  /// returns. @error kUnavailable, kInternal a foreign file.
   static Result<std::unique_ptr<MappedJournal>> open(const std::string& path, std::uint32_t slots);
-  ~MappedJournal() override;
+  /// On bytes_for(slots) bytes or more; `name` is for messages. @error as above.
+  static Result<std::unique_ptr<MappedJournal>> open(std::unique_ptr<JournalMemory> memory,
+                                                     const std::string& name);
+  static std::size_t bytes_for(std::uint32_t slots);
 
   Result<std::uint32_t> intent(std::uint64_t sequence, const AttemptId& attempt, std::uint64_t item,
                                Money ceiling, Time now) override;
@@ -27,9 +44,8 @@ class MappedJournal final : public engine::UsageJournal {
 
  private:
   struct Slot;
-  MappedJournal() = default;
-  char* map_ = nullptr;
-  std::size_t bytes_ = 0;
+  explicit MappedJournal(std::unique_ptr<JournalMemory> memory) : memory_(std::move(memory)) {}
+  std::unique_ptr<JournalMemory> memory_;
   std::uint32_t slots_ = 0;
   std::vector<std::uint32_t> free_;
   bool dirty_ = false;

@@ -120,6 +120,37 @@ TEST_F(MappedJournalTest, AForeignFileIsNotTouched) {
             ErrorKind::kUnavailable);
 }
 
+// The power failed after the file had its size and before the header was on the disk.
+TEST_F(MappedJournalTest, AHeaderThatNeverCameToTheDiskIsWrittenAgain) {
+  ASSERT_TRUE(open()->intent(1, {}, 5, {}, kNow).has_value());
+  {
+    std::fstream file(folder.path("journal"), std::ios::in | std::ios::out | std::ios::binary);
+    file << std::string(kSlotBytes, '\0');
+  }
+  ASSERT_EQ(open()->entries().size(), 1U);
+  const auto journal = open();
+  EXPECT_EQ(journal->entries().size(), 1U);
+  EXPECT_EQ(journal->entries()[0].item, 5U);
+}
+
+TEST_F(MappedJournalTest, AnOldOutcomeNeverFitsTheSameSequenceAgain) {
+  std::string outcome(64, '\0');
+  {
+    auto journal = open(1);
+    journal->outcome(journal->intent(1, AttemptId{1, 2}, 0, {}, kNow).value(), Outcome::kNotBilled,
+                     kNow, {});
+    std::ifstream file(folder.path("journal"), std::ios::binary);
+    file.seekg(kSlotBytes + 56).read(outcome.data(), 64);
+    journal->release(0);
+    ASSERT_TRUE(journal->intent(1, AttemptId{3, 4}, 0, {}, kNow).has_value());
+  }
+  {
+    std::fstream file(folder.path("journal"), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(kSlotBytes + 56).write(outcome.data(), 64);
+  }
+  EXPECT_EQ(open(1)->entries()[0].outcome, Outcome::kOpen);
+}
+
 TEST_F(MappedJournalTest, OnlyItsOwnerMayReadIt) {
   open();
   EXPECT_EQ(rights(folder.path("journal")), 0600U);

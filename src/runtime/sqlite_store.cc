@@ -167,19 +167,20 @@ struct SqliteStore::Impl {
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
-  return open_with(path, false);
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
+                                                       const SqliteOptions& options) {
+  return open_with(path, false, options);
 }
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open_read_only(const std::string& path) {
-  return open_with(path, true);
+  return open_with(path, true, {});
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& path,
-                                                            bool read_only) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& path, bool read_only,
+                                                            const SqliteOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   // SQLite would make it readable to all. It gives the same rights to the files that it puts beside it.
-  if (!read_only) {
+  if (!read_only && options.vfs.empty()) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
       return fail(ErrorKind::kUnavailable,
@@ -187,12 +188,15 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
     ::close(fd);
   }
   const int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  if (sqlite3_open_v2(path.c_str(), &impl->db, flags | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
+  const char* vfs = options.vfs.empty() ? nullptr : options.vfs.c_str();
+  if (sqlite3_open_v2(path.c_str(), &impl->db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK) {
     auto error = impl->failure("open").error();
     if (read_only) error.kind = ErrorKind::kNotFound;
     return std::unexpected(std::move(error));
   }
   sqlite3_busy_timeout(impl->db, 5000);
+  // Before the first look at the WAL, or its index is put into shared memory.
+  if (options.exclusive) WEIR_CHECK(impl->execute("PRAGMA locking_mode=EXCLUSIVE;", "open"));
   if (!read_only)
     WEIR_CHECK(impl->execute(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4096;", "open"));

@@ -7,11 +7,17 @@
 
 namespace weir::runtime {
 
+struct SqliteOptions {
+  std::string vfs;  // the name of a registered VFS, which creates the file; empty: the system's
+  bool exclusive = false;  // no reader beside the owner: WAL then needs no shared memory
+};
+
 class SqliteStore final : public engine::Store {
  public:
   /// Opens or creates `path`. @error kUnavailable it cannot be opened; kInternal it is no store of ours, is damaged, or was
   /// written by a newer Weir.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path,
+                                                   const SqliteOptions& options = {});
   /// For readers beside a running owner: nothing is created or changed. @error kNotFound there is none; as open().
   static Result<std::unique_ptr<SqliteStore>> open_read_only(const std::string& path);
   ~SqliteStore() override;
@@ -24,7 +30,8 @@ class SqliteStore final : public engine::Store {
  private:
   struct Impl;
   explicit SqliteStore(std::unique_ptr<Impl> impl);
-  static Result<std::unique_ptr<SqliteStore>> open_with(const std::string& path, bool read_only);
+  static Result<std::unique_ptr<SqliteStore>> open_with(const std::string& path, bool read_only,
+                                                        const SqliteOptions& options);
   std::unique_ptr<Impl> impl_;
 };
 

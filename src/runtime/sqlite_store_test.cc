@@ -55,6 +55,22 @@ cost::LedgerEntry sync_entry() {
           .uncached = {9}};
 }
 
+TEST_F(SqliteStoreTest, AnExclusiveStoreNeedsNoSharedMemory) {
+  auto store = SqliteStore::open(path(), {.exclusive = true}).value();
+  ASSERT_TRUE(store->commit(job(0, "{}")).has_value());
+  EXPECT_TRUE(std::filesystem::exists(path() + "-wal"));
+  EXPECT_FALSE(std::filesystem::exists(path() + "-shm"));
+  store.reset();
+  EXPECT_EQ(open()->load().value().size(), 1U);
+}
+
+TEST_F(SqliteStoreTest, AnUnknownVfsIsAnError) {
+  const auto opened = SqliteStore::open(path(), {.vfs = "nowhere"});
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().kind, ErrorKind::kUnavailable);
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
 TEST_F(SqliteStoreTest, WhatIsCommittedIsThereAgain) {
   {
     auto store = open();

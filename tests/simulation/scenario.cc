@@ -65,7 +65,7 @@ void sync_faults(Rules& rules, Scenario& s) {
   s.answers_refused = true;  // four failures in a row end an item
 }
 
-void step_faults(Rules& rules, Scenario& s) {
+void step_faults(Rules& rules) {
   constexpr std::array<std::string_view, 11> kSteps{
       "file_upload",   "batch_create", "batch_create", "batch_get",
       "batch_list",    "batch_cancel", "file_content", "batch_results",
@@ -75,7 +75,6 @@ void step_faults(Rules& rules, Scenario& s) {
                           kSteps[rules.between(0, kSteps.size() - 1)],
                           static_cast<double>(rules.between(1, 10)) / 10.0, rules.between(1, 3)),
               request_fault(rules));
-  s.files_may_stay = true;
 }
 
 void row_faults(Rules& rules, Scenario& s) {
@@ -125,6 +124,27 @@ void batch_faults(Rules& rules) {
               fmt::format(R"("kind":"invisible_batch","seconds":{})", rules.between(1, 500)));
 }
 
+// A time at the provider, and other rows than the simulator's faults make.
+void wire_faults(Rules& rules, Scenario& s) {
+  if (rules.maybe(0.3))
+    s.wire.created_skew =
+        std::chrono::seconds(static_cast<std::int64_t>(rules.between(0, 90)) - 45);
+  if (rules.maybe(0.2)) s.wire.rows_reversed = true;
+  if (rules.maybe(0.2)) s.wire.empty_output_null = true;
+  const auto share = [&] { return static_cast<double>(rules.between(1, 30)) / 100.0; };
+  if (rules.maybe(0.1)) s.wire.mis_keyed = share();
+  if (rules.maybe(0.1)) s.wire.cancelled_billed = share();
+}
+
+// A batch of anthropic's whose create is in doubt is known by its time alone, so its clock must be about right.
+void draw_clock(Rules& rules, Scenario& s) {
+  if (!rules.maybe(0.3)) return;
+  s.clock_wrong = 0.4;
+  const bool by_time = s.provider == "anthropic" && s.wish == plan::RouteWish::kBatch;
+  s.clock_wrong_max =
+      by_time ? Duration(std::chrono::seconds(5)) : Duration(std::chrono::minutes(25));
+}
+
 void draw_job(Random& random, Scenario& s) {
   const auto between = [&](std::uint64_t low, std::uint64_t high) {
     return low + random.below(high - low + 1);
@@ -156,26 +176,28 @@ Scenario Scenario::draw(std::uint64_t seed) {
   if (rules.maybe(0.6)) {
     if (rules.maybe(0.6)) sync_faults(rules, s);
     if (s.wish == plan::RouteWish::kBatch) {
-      if (rules.maybe(0.6)) step_faults(rules, s);
+      if (rules.maybe(0.6)) step_faults(rules);
       if (rules.maybe(0.6)) row_faults(rules, s);
       if (rules.maybe(0.6)) batch_faults(rules);
+      wire_faults(rules, s);
     }
     if (rules.maybe(0.3)) s.not_sent = 0.1;
   }
   s.faults_json = rules.text();
   if (rules.maybe(0.7)) {
     s.crashes_max = rules.between(1, 8);
-    s.crash_span = rules.maybe(0.5) ? rules.between(5, 60) : rules.between(60, 1000);
-    s.files_may_stay = true;
+    s.crash_span = rules.maybe(0.5) ? rules.between(20, 200) : rules.between(200, 3000);
+    s.power_losses = rules.maybe(0.3) ? 0 : 0.7;
+    if (rules.maybe(0.3)) s.long_away = 0.3;
+    draw_clock(rules, s);
   }
   if (rules.maybe(0.2)) s.disk_failures_max = rules.between(1, 4);
   if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
-  if (s.disk_failures_max > 0 || s.not_sent > 0) s.files_may_stay = true;
   return s;
 }
 
 Scenario Scenario::small(std::string provider, std::string model, plan::RouteWish wish,
-                         std::uint64_t crash_at) {
+                         std::uint64_t crash_at, Death death) {
   return {.seed = crash_at,
           .provider = std::move(provider),
           .model = std::move(model),
@@ -187,19 +209,26 @@ Scenario Scenario::small(std::string provider, std::string model, plan::RouteWis
           .batch_requests = 10,
           .crashes_max = 1,
           .crash_at = crash_at,
-          .files_may_stay = true};
+          .death = death};
 }
 
 std::string Scenario::text() const {
   const auto* route = wish == plan::RouteWish::kSync ? "sync" : "batch";
   return fmt::format(
-      "seed {}: {}/{} {}, {} items, prefix {}, {} crashes within {} operations, {} disk failures, "
+      "seed {}: {}/{} {}, {} items, prefix {}, {} crashes within {} operations, {:.1f} of them "
+      "power losses, "
+      "{} disk failures, "
       "{} drains, "
-      "deadline {}, spend-max {}, batches of {} x {}, concurrency {}, not sent {:.2f}, faults {}",
+      "deadline {}, spend-max {}, batches of {} x {}, concurrency {}, not sent {:.2f}, clock wrong "
+      "up to "
+      "{}, away for days {:.1f}, created {} off, mis-keyed {:.2f}, told cancelled {:.2f}, faults "
+      "{}",
       seed, provider, model, route, items, long_prefix ? "long" : "short", crashes_max, crash_span,
-      disk_failures_max, drains_max, deadline ? human_duration(*deadline) : "none",
-      spend_max ? to_usd(*spend_max) : "none", batch_requests, batches_running, concurrency,
-      not_sent, faults_json.empty() ? "none" : faults_json);
+      death ? *death == Death::kPowerLoss : power_losses, disk_failures_max, drains_max,
+      deadline ? human_duration(*deadline) : "none", spend_max ? to_usd(*spend_max) : "none",
+      batch_requests, batches_running, concurrency, not_sent, human_duration(clock_wrong_max),
+      long_away, wire.created_skew.count(), wire.mis_keyed, wire.cancelled_billed,
+      faults_json.empty() ? "none" : faults_json);
 }
 
 Documents::Documents(const Scenario& scenario) : scenario_(scenario) {

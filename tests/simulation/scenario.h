@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "base/random.h"
+#include "death.h"
 #include "engine/source.h"
 #include "plan/plan.h"
+#include "wire.h"
 
 namespace weir::simulation {
 
@@ -29,18 +31,23 @@ struct Scenario {
   std::uint64_t crashes_max = 0;
   std::optional<std::uint64_t> crash_at;  // the first process dies exactly there
   std::uint64_t crash_span = 0;           // a process dies within so many operations
+  double power_losses = 0;                // share of the deaths
+  std::optional<Death> death;             // every death is of this kind
+  double long_away = 0;                   // chance that days pass between two processes
+  double clock_wrong = 0;                 // chance that a process's clock is wrong…
+  Duration clock_wrong_max{0};            // …either way, by so much
+  WireFaults wire;
   std::uint64_t disk_failures_max = 0;
   std::uint64_t drains_max = 0;
 
   // What the checks may expect.
   bool rows_vanish = false;      // billed rows that no result file shows, or shows in pieces
-  bool files_may_stay = false;   // an upload or a delete may fail, or be lost with the process
   bool answers_refused = false;  // items may end failed for the provider's sake
 
   static Scenario draw(std::uint64_t seed);
   /// A small job without faults, to be swept over every operation.
   static Scenario small(std::string provider, std::string model, plan::RouteWish wish,
-                        std::uint64_t crash_at);
+                        std::uint64_t crash_at, Death death);
   [[nodiscard]] std::string text() const;
 };
 

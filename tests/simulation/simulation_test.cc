@@ -75,13 +75,16 @@ TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
                              {"anthropic", "claude-sonnet-5", plan::RouteWish::kSync},
                              {"anthropic", "claude-sonnet-5", plan::RouteWish::kBatch}};
   for (const auto& c : kCases) {
-    Figures f;
-    // Until a run has fewer operations than that.
-    for (std::uint64_t at = 0; f.crashes == at; ++at)
-      if (!run_one(Scenario::small(c.provider, c.model, c.wish, at),
-                   fmt::format("death at operation {}", at), f))
-        break;
-    EXPECT_GT(f.crashes, 50U) << c.provider;
+    for (const auto death : {Death::kKill, Death::kPowerLoss}) {
+      Figures f;
+      // Until a run has fewer operations than that.
+      for (std::uint64_t at = 0; f.crashes == at; ++at)
+        if (!run_one(Scenario::small(c.provider, c.model, c.wish, at, death),
+                     fmt::format("death {} at operation {}", static_cast<int>(death), at), f))
+          break;
+      EXPECT_GT(f.crashes, 50U) << c.provider;
+      fmt::print("{} {}: {} operations\n", c.provider, static_cast<int>(c.wish), f.crashes);
+    }
   }
 }
 

@@ -1,13 +1,11 @@
 #include "world.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 
 #include "base/hash.h"
+#include "json/value.h"
 #include "weir_registry.h"
 #include "weir_sim_registry.h"
 
@@ -19,7 +17,19 @@ constexpr std::uint64_t kTurnsMax =
 constexpr std::uint64_t kIdleTurnsMax = 1000;  // at one moment, without an event: a busy loop
 constexpr std::uint64_t kProcessesMax = 60;
 constexpr Duration kRequestTimeout = std::chrono::minutes(10);
+constexpr Duration kPulse = std::chrono::milliseconds(100);  // the driver's
+// The kernel writes back by itself what was dirty for so long.
+constexpr Duration kWrittenBackAfter = std::chrono::seconds(35);
 constexpr std::uint32_t kJournalSlots = 256;
+
+const catalogue::Catalogue& built_in_catalogue() {
+  static const catalogue::Catalogue catalogue = [] {
+    auto loaded = catalogue::Catalogue::built_in();
+    WEIR_ASSERT(loaded.has_value());
+    return std::move(*loaded);
+  }();
+  return catalogue;
+}
 
 std::unique_ptr<sim::Simulator> make_simulator(const Scenario& scenario) {
   std::vector<std::unique_ptr<sim::Provider>> providers;
@@ -38,32 +48,28 @@ const provider::Adapter* find_adapter(std::string_view name) {
   return nullptr;
 }
 
+bool is_create(const http::Request& request) {
+  return request.method == http::Method::kPost && request.target.ends_with("/batches");
+}
+
+bool succeeded(int status) { return status >= 200 && status < 300; }
+
 }  // namespace
 
-Folder::Folder() {
-  const bool memory = ::access("/dev/shm", W_OK) == 0;
-  path_ = (memory ? std::string("/dev/shm") : std::filesystem::temp_directory_path().string()) +
-          "/weir-simulation-XXXXXX";
-  WEIR_ASSERT(::mkdtemp(path_.data()) != nullptr);
-}
-
-Folder::~Folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-World::World(const Scenario& scenario)
+World::World(const Scenario& scenario, MakeMutation mutation)
     : scenario_(scenario),
+      mutation_(std::move(mutation)),
       documents_(scenario),
       random_(hash64("world", scenario.seed)),
       crash_(random_),
+      disk_(crash_),
+      vfs_(disk_),
+      wire_(scenario.wire, scenario.seed),
       simulator_(make_simulator(scenario)),
       now_(from_unix_seconds(1'795'400'000)),
       spend_max_(scenario.spend_max) {
-  auto loaded = catalogue::Catalogue::built_in();
-  WEIR_ASSERT(loaded.has_value());
-  catalogue_ = std::move(*loaded);
-  provider_ = *catalogue_.find(scenario.provider);
+  seed_sqlite(scenario.seed);
+  provider_ = *built_in_catalogue().find(scenario.provider);
   // The limit is the provider's, ninety per cent of it are used.
   provider_.batch->requests_max = std::min(provider_.batch->requests_max, scenario.batch_requests);
   adapter_ = find_adapter(scenario.provider);
@@ -74,12 +80,20 @@ World::World(const Scenario& scenario)
 }
 
 Result<void> World::open(Process& process) {
-  WEIR_TRY(process.store, runtime::SqliteStore::open(folder() + "/store.sqlite"));
-  WEIR_TRY(process.journal,
-           runtime::MappedJournal::open(folder() + "/usage.journal", kJournalSlots));
-  process.faulty_store = std::make_unique<FaultyStore>(*process.store, crash_);
-  process.faulty_journal = std::make_unique<FaultyJournal>(*process.journal, crash_);
-  process.faulty_files = std::make_unique<FaultyFiles>(process.files, crash_);
+  WEIR_TRY(process.store, runtime::SqliteStore::open(folder() + "/store.sqlite",
+                                                     {.vfs = vfs_.name(), .exclusive = true}));
+  crash_.check();
+  const auto journal_path = folder() + "/usage.journal";
+  WEIR_TRY(auto memory, map_journal(disk_, journal_path, kJournalSlots));
+  WEIR_TRY(process.journal, runtime::MappedJournal::open(std::move(memory), journal_path));
+  unsynced_intents_.clear();
+  process.files = std::make_unique<MemoryFiles>(disk_);
+  process.faulty_store = std::make_unique<FaultyStore>(*process.store, crash_, commits_);
+  process.faulty_journal = std::make_unique<FaultyJournal>(
+      *process.journal, crash_,
+      [this](const AttemptId& attempt) { unsynced_intents_[attempt.text()] = now_; });
+  process.mutation = mutation_ ? mutation_() : std::make_unique<Mutation>();
+  auto& mutation = *process.mutation;
   engine::JobOptions options{
       .identity = {.provider = scenario_.provider, .model = scenario_.model, .account = "default"},
       .wish = scenario_.wish,
@@ -95,9 +109,10 @@ Result<void> World::open(Process& process) {
   WEIR_TRY(process.engine,
            engine::JobEngine::create(
                std::move(options),
-               {*adapter_, provider_, model(), credentials_, documents_, *process.faulty_store,
-                *process.faulty_files, *process.faulty_journal, random_},
-               now_));
+               {mutation.adapter(*adapter_), provider_, model(), credentials_, documents_,
+                mutation.store(*process.faulty_store), mutation.files(*process.files, disk_),
+                mutation.journal(*process.faulty_journal), random_},
+               clock(process)));
   return {};
 }
 
@@ -113,33 +128,80 @@ bool World::run() {
     if (end == End::kFailed) return false;
     if (end == End::kDone) return true;
     if (end == End::kStopped) spend_max_.reset();
-    now_ += Duration(static_cast<std::int64_t>(random_.below(7'200'000'000)));
+    const Duration away_max = random_.unit() < scenario_.long_away
+                                  ? Duration(std::chrono::hours(72))
+                              : random_.below(4) == 0 ? Duration(std::chrono::seconds(20))
+                                                      : Duration(std::chrono::hours(2));
+    const Duration away(
+        static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(away_max.count()))));
+    now_ += away;
+    if (away < kWrittenBackAfter) continue;
+    disk_.write_back_all();
+    unsynced_intents_.clear();
+    for (auto& heard : heard_) heard.durable = true;
   }
 }
 
-// Draws when this process dies, and when its disk is full.
+// Draws when and how this process dies, when its disk is full, and what its clock says.
 void World::arm() {
   crash_.disarm();
-  if (crashes_ < scenario_.crashes_max)
-    crash_.arm(scenario_.crash_at ? *scenario_.crash_at : random_.below(scenario_.crash_span));
-  if (disk_failures_ < scenario_.disk_failures_max) crash_.fail_at(random_.below(150));
+  if (crashes_ < scenario_.crashes_max) {
+    const bool power = scenario_.death ? *scenario_.death == Death::kPowerLoss
+                                       : random_.unit() < scenario_.power_losses;
+    crash_.arm(scenario_.crash_at ? *scenario_.crash_at : random_.below(scenario_.crash_span),
+               power ? Death::kPowerLoss : Death::kKill);
+  }
+  if (disk_failures_ < scenario_.disk_failures_max) crash_.fail_at(random_.below(400));
 }
 
 World::End World::live() {
   Process process;
   arm();
+  if (scenario_.clock_wrong > 0 && random_.unit() < scenario_.clock_wrong) {
+    const auto far = scenario_.clock_wrong_max.count();
+    process.skew = Duration(
+        static_cast<std::int64_t>(random_.below(2 * static_cast<std::uint64_t>(far) + 1)) - far);
+  }
+  process.pulse_at = now_;
   try {
-    if (auto opened = open(process); !opened) {
+    auto opened = open(process);
+    crash_.check();
+    if (!opened) {
       ++disk_failures_;
-      if (opened.error().message.find("drawn") != std::string::npos) return End::kBroken;
+      bury(process, false);
+      if (crash_.failed()) return End::kBroken;
       why_ = "open: " + opened.error().text();
       return End::kFailed;
     }
-    return turns(process);
+    const auto end = turns(process);
+    bury(process, false);
+    return end;
   } catch (const Crash&) {
     ++crashes_;
+    bury(process, true);
     return End::kCrashed;
   }
+}
+
+// What the dead process leaves, and what its disk has lost.
+void World::bury(const Process& process, bool crashed) {
+  const auto commits = process.faulty_store ? process.faulty_store->commits() : 0;
+  for (auto& heard : heard_)
+    if (commits > (heard.process == processes_ ? heard.commits : 0)) heard.durable = true;
+  if (!crashed || crash_.death() != Death::kPowerLoss) return;
+  ++power_losses_;
+  disk_.lose_power();
+  // design.md 4.2: what is younger than 100 ms may be lost. A process that was killed before syncs nothing any more.
+  for (const auto& [attempt, at] : unsynced_intents_) {
+    lost_intents_.insert(attempt);
+    if (process.journal && now_ - at > kPulse)
+      complain(
+          fmt::format("the intent of {} was not synced for {} us", attempt, (now_ - at).count()));
+  }
+  unsynced_intents_.clear();
+  std::erase_if(heard_, [&](const Heard& heard) {
+    return !heard.durable && (heard.process != processes_ || now_ - heard.at <= kPulse);
+  });
 }
 
 World::End World::turns(Process& process) {
@@ -148,9 +210,9 @@ World::End World::turns(Process& process) {
   const auto drain_at = drains ? random_.below(60) : kTurnsMax;
   auto& engine = *process.engine;
   const auto broke = [&](const Error& error) {
-    if (error.message.find("drawn") == std::string::npos) {
-      why_ = error.text();
-      for (const auto& reason : engine.job().reasons) why_ += "\n  " + reason;
+    crash_.check();
+    if (!crash_.failed()) {
+      why_ = error.text() + reasons(process);
       return End::kFailed;
     }
     ++disk_failures_;
@@ -161,21 +223,21 @@ World::End World::turns(Process& process) {
       engine.drain();
       ++drains_;
     }
-    auto turn = engine.turn(now_);
+    auto turn = engine.turn(clock(process));
     if (!turn) return broke(turn.error());
-    crash_.pass();
+    learn(process);
+    crash_.pass_or_die();
     for (auto& call : turn->calls) {
       deliveries_.push_back(perform(process, std::move(call)));
-      crash_.pass();
+      crash_.pass_or_die();
     }
     if (turn->done && deliveries_.empty()) {
       progress_ = engine.progress();
       if (progress_.ended() == progress_.items) return End::kDone;
       if (count >= drain_at || engine.spend_stopped()) return End::kStopped;
-      why_ = fmt::format("done with {} of {} items ended, {} batches held, stopped: {}",
+      why_ = fmt::format("done with {} of {} items ended, {} batches held, stopped: {}{}",
                          progress_.ended(), progress_.items, progress_.batches_held,
-                         engine.stopped() ? engine.stopped()->text() : "no");
-      for (const auto& reason : engine.job().reasons) why_ += "\n  " + reason;
+                         engine.stopped() ? engine.stopped()->text() : "no", reasons(process));
       return End::kFailed;
     }
     bool stuck = false;
@@ -184,15 +246,49 @@ World::End World::turns(Process& process) {
     if (auto stepped = step(process, *turn, &stuck); !stepped) return broke(stepped.error());
     idle = now_ == before && deliveries_.size() == waiting ? idle + 1 : 0;
     if (stuck || idle > kIdleTurnsMax) {
-      why_ = fmt::format("{} with {} of {} items ended",
+      why_ = fmt::format("{} with {} of {} items ended{}",
                          stuck ? "stuck: nothing to wait for" : "a busy loop",
-                         engine.progress().ended(), engine.progress().items);
-      for (const auto& reason : engine.job().reasons) why_ += "\n  " + reason;
+                         engine.progress().ended(), engine.progress().items, reasons(process));
       return End::kFailed;
     }
   }
-  why_ = "too many turns";
+  why_ = "too many turns" + reasons(process);
   return End::kFailed;
+}
+
+std::string World::reasons(const Process& process) const {
+  std::string out;
+  for (const auto& reason : process.engine->job().reasons) out += "\n  " + reason;
+  return out;
+}
+
+// The turn has committed what the provider told before it.
+void World::learn(Process& process) {
+  for (const auto& [operation, id] : std::exchange(process.learning, {})) {
+    if (!told_.insert(id).second) continue;
+    --(operation == "upload" ? untold_uploads_ : untold_creates_);
+  }
+}
+
+// As the driver: ten times a second the journal goes to the disk, and what is settled to the store.
+Result<void> World::pulse(Process& process) {
+  process.pulse_at = now_;
+  if (process.mutation->syncs_journal()) WEIR_CHECK(process.journal->sync());
+  unsynced_intents_.clear();
+  if (process.engine->unsettled()) return process.engine->flush();
+  return {};
+}
+
+Result<void> World::pass_time(Process& process, Time until) {
+  if (until <= now_) return {};
+  if (random_.below(4) == 0) disk_.write_back();
+  if (const auto next = process.pulse_at + kPulse; next <= until) {
+    now_ = std::max(now_, next);
+    WEIR_CHECK(pulse(process));
+    process.pulse_at += (until - now_) / kPulse * kPulse;  // nothing happens at those in between
+  }
+  now_ = until;
+  return {};
 }
 
 // Goes on to the next event, or to the time the engine wants to be woken.
@@ -201,16 +297,16 @@ Result<void> World::step(Process& process, const engine::Turn& turn, bool* stuck
       std::min_element(deliveries_.begin(), deliveries_.end(), [](const auto& a, const auto& b) {
         return std::pair(a.at, a.order) < std::pair(b.at, b.order);
       });
-  // The driver settles ten times a second; here at random.
-  if (process.engine->unsettled() && random_.below(4) == 0) WEIR_CHECK(process.engine->flush());
-  if (next == deliveries_.end() || (turn.wake_at && *turn.wake_at < next->at)) {
-    *stuck = !turn.wake_at && !turn.done;
-    if (turn.wake_at) now_ = std::max(now_, *turn.wake_at);
+  const auto wake_at =
+      turn.wake_at ? std::optional(*turn.wake_at - process.skew) : std::optional<Time>();
+  if (next == deliveries_.end() || (wake_at && *wake_at < next->at)) {
+    *stuck = !wake_at && !turn.done;
+    if (wake_at) return pass_time(process, *wake_at);
     return {};
   }
   auto delivery = std::move(*next);
   deliveries_.erase(next);
-  now_ = std::max(now_, delivery.at);
+  WEIR_CHECK(pass_time(process, delivery.at));
   return deliver(process, std::move(delivery));
 }
 
@@ -223,7 +319,7 @@ Result<http::Request> World::assemble(Process& process, const engine::Call& call
       continue;
     }
     const auto& slice = std::get<http::ImageSlice>(piece);
-    WEIR_TRY(const auto image, process.files.open(call.image_path));
+    WEIR_TRY(const auto image, process.files->open(call.image_path));
     std::string bytes(slice.length, '\0');
     WEIR_TRY(const auto got, image->read(slice.offset, bytes));
     if (got != slice.length)
@@ -234,8 +330,21 @@ Result<http::Request> World::assemble(Process& process, const engine::Call& call
   return request;
 }
 
+http::Request World::request(http::Method method, std::string_view path) const {
+  http::Request request{.method = method, .target = credentials_.base_path + std::string(path)};
+  if (scenario_.provider == "openAI")
+    request.headers = {{"authorization", "Bearer " + credentials_.key}};
+  else request.headers = {{"x-api-key", credentials_.key}, {"anthropic-version", "2023-06-01"}};
+  return request;
+}
+
 World::Delivery World::perform(Process& process, engine::Call call) {
-  Delivery delivery{.at = now_, .order = ++order_, .kind = call.kind, .call = call.id};
+  Delivery delivery{.at = now_,
+                    .order = ++order_,
+                    .kind = call.kind,
+                    .call = call.id,
+                    .operation = call.operation,
+                    .target = call.plan.target};
   if (call.kind == engine::Call::Kind::kSync)
     delivery.attempt = call.plan.headers.find("x-client-request-id").value_or("");
   if (random_.unit() < scenario_.not_sent) {
@@ -249,37 +358,113 @@ World::Delivery World::perform(Process& process, engine::Call call) {
     delivery.error = Error{.kind = ErrorKind::kUnavailable, .message = request.error().message};
     return delivery;
   }
+  expect_intent(process, call, *request);
   using Fate = sim::Reply::Fate;
   const auto reply = simulator_->handle(std::move(*request), now_);
+  if (succeeded(reply.head.status)) {  // it happened, whether or not anybody hears so
+    if (call.operation == "upload") ++untold_uploads_;
+    if (call.operation == "create") {
+      ++untold_creates_;
+      ++creates_;
+    }
+  }
   const Duration took = reply.duration() + std::chrono::milliseconds(1);
   const bool answered = reply.fate == Fate::kWhole || reply.fate == Fate::kCut;
   delivery.at += answered                     ? std::min(took, kRequestTimeout)
                  : reply.fate == Fate::kReset ? Duration(1000)
                                               : kRequestTimeout;
+  const auto told = [&] {
+    auto response = reply.head;
+    response.body =
+        succeeded(response.status) ? wire_.tell(call.plan.target, reply.text()) : reply.text();
+    return response;
+  };
   if (reply.fate == Fate::kWhole && took <= kRequestTimeout) {
-    delivery.response = reply.head;
-    delivery.response->body = reply.text();
+    delivery.response = told();
     return delivery;
   }
   delivery.error =
       Error{.kind = ErrorKind::kDeadlineExceeded, .message = "the connection broke or timed out"};
-  if (reply.fate == Fate::kCut && reply.head.status == 200) {
-    delivery.response = reply.head;
-    delivery.response->body = reply.text();
-  }
+  if (reply.fate == Fate::kCut && reply.head.status == 200) delivery.response = told();
   return delivery;
+}
+
+// design.md 4.2: no create and no sync request without an intent that survives what it must survive.
+void World::expect_intent(Process& process, const engine::Call& call,
+                          const http::Request& request) {
+  if (call.kind == engine::Call::Kind::kSync) {
+    const auto attempt = request.headers.find("x-client-request-id").value_or("");
+    const auto entries = process.journal->entries();
+    if (std::none_of(entries.begin(), entries.end(),
+                     [&](const auto& entry) { return entry.attempt.text() == attempt; }))
+      complain(fmt::format("attempt {} was sent without an intent in the journal", attempt));
+    return;
+  }
+  if (!is_create(request)) return;
+  // Were the power to fail now, and the disk to lose all it may.
+  SeededRandom random(1);
+  CrashPoint nobody(random);
+  MemoryDisk left(nobody);
+  disk_.copy_synced_to(left);
+  MemoryVfs vfs(left);
+  auto store = runtime::SqliteStore::open(folder() + "/store.sqlite",
+                                          {.vfs = vfs.name(), .exclusive = true});
+  if (!store) return complain("at a create: " + store.error().text());
+  const auto loaded = (*store)->load();
+  if (!loaded) return complain("at a create: " + loaded.error().text());
+  for (const auto& aggregate : *loaded) {
+    if (aggregate.kind != engine::AggregateKind::kBatch) continue;
+    const auto batch = engine::BatchState::decode(aggregate.state);
+    const auto tag = batch ? custom_id_prefix(batch->id) : std::string();
+    if (!batch || request.body.find(tag.substr(0, tag.size() - 1)) == std::string::npos) continue;
+    const auto image = left.find(call.image_path);
+    if (!image || image->size() != batch->image_bytes)
+      complain(fmt::format("batch {} was created and its image is not durable", batch->number));
+    const auto step =
+        adapter_->next(batch->adapter_state, {.kind = provider::BatchEvent::Kind::kRestarted},
+                       {.credentials = credentials_,
+                        .limits = *provider_.batch,
+                        .id = batch->id,
+                        .items = batch->items,
+                        .image_bytes = batch->image_bytes,
+                        .model = scenario_.model,
+                        .now = clock(process)});
+    const auto* send = step ? std::get_if<provider::Send>(&step->action) : nullptr;
+    if (!step || (send != nullptr && send->operation == "create"))
+      complain(
+          fmt::format("after a power loss batch {} would be created again blindly", batch->number));
+    return;
+  }
+  complain("a batch was created without an intent in the store");
 }
 
 Result<void> World::deliver(Process& process, Delivery delivery) {
   auto& engine = *process.engine;
+  watch(process, delivery);
   if (delivery.kind == engine::Call::Kind::kRows && delivery.response &&
       delivery.response->status == 200)
     return deliver_rows(process, delivery);
-  if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, now_);
-  const bool answer = !delivery.attempt.empty() && adapter_->decode_sync(*delivery.response, now_);
-  WEIR_CHECK(engine.on_answer(delivery.call, std::move(*delivery.response), now_));
-  if (answer) heard_.push_back(std::move(delivery.attempt));
+  if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, clock(process));
+  const bool answer =
+      !delivery.attempt.empty() && adapter_->decode_sync(*delivery.response, now_).has_value();
+  const auto commits = process.faulty_store->commits();
+  WEIR_CHECK(engine.on_answer(delivery.call, std::move(*delivery.response), clock(process)));
+  if (answer) heard_.push_back({std::move(delivery.attempt), now_, processes_, commits});
   return {};
+}
+
+// What the engine learns, and what it fails to delete.
+void World::watch(Process& process, const Delivery& delivery) {
+  const bool whole = delivery.response && !delivery.error;
+  const bool ok = whole && succeeded(delivery.response->status);
+  if ((delivery.operation == "upload" || delivery.operation == "create") && ok) {
+    json::Parser parser;
+    const auto body = parser.parse(delivery.response->body);
+    const std::string id(body ? (*body)["id"].string_or("") : "");
+    if (!id.empty()) process.learning.emplace_back(delivery.operation, id);
+  }
+  if (delivery.operation == "delete" && !ok && !(whole && delivery.response->status == 404))
+    undeletable_.insert(delivery.target.substr(delivery.target.rfind('/') + 1));
 }
 
 Result<void> World::deliver_rows(Process& process, Delivery& delivery) {
@@ -288,23 +473,32 @@ Result<void> World::deliver_rows(Process& process, Delivery& delivery) {
   while (!bytes.empty()) {
     const auto chunk =
         std::min<std::size_t>(bytes.size(), 1 + random_.below(random_.below(3) == 0 ? 64 : 4096));
-    WEIR_TRY(const bool go_on, engine.on_rows(delivery.call, bytes.substr(0, chunk), now_));
+    WEIR_TRY(const bool go_on,
+             engine.on_rows(delivery.call, bytes.substr(0, chunk), clock(process)));
     if (!go_on) return {};
     bytes.remove_prefix(chunk);
-    crash_.pass();
-    if (engine.unsettled() && random_.below(8) == 0) WEIR_CHECK(engine.flush());
+    crash_.pass_or_die();
+    if (engine.unsettled() && random_.below(8) == 0) WEIR_CHECK(pulse(process));
   }
-  if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, now_);
-  return engine.on_rows_end(delivery.call, now_);
+  if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, clock(process));
+  return engine.on_rows_end(delivery.call, clock(process));
+}
+
+std::vector<std::string> World::heard() const {
+  std::vector<std::string> out;
+  for (const auto& heard : heard_) out.push_back(heard.attempt);
+  return out;
 }
 
 // The limit holds at any moment, whatever died in between.
 void World::check_spend() {
   if (!spend_max_ || scenario_.rows_vanish) return;
-  if (simulator_->bill().total_pico_usd() > spend_max_->pico)
-    complain(fmt::format("the bill of {} passed the spend limit of {}",
-                         to_usd(MoneySum{simulator_->bill().total_pico_usd()}),
-                         to_usd(*spend_max_)));
+  MoneySum known;
+  for (const auto& row : simulator_->bill().rows())
+    if (!excused(row.attempt_id)) known += Money{row.pico_usd};
+  if (known <= MoneySum{spend_max_->pico}) return;
+  complain(fmt::format("the bill of {} passed the spend limit of {}", to_usd(known),
+                       to_usd(*spend_max_)));
 }
 
 }  // namespace weir::simulation

@@ -1,54 +1,54 @@
 #pragma once
-// One run of a scenario: processes (engine, store, journal, files on disk) that live and die, one after the other, beside a
-// simulated provider that lives on. One thread, virtual time, everything drawn from the seed.
+// One run of a scenario: processes (engine, store, journal, files on a disk in memory) that live and die, one after the other,
+// beside a simulated provider that lives on. One thread, virtual time, everything drawn from the seed.
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catalogue/catalogue.h"
 #include "engine/job_engine.h"
 #include "faulty.h"
+#include "memory_disk.h"
+#include "memory_vfs.h"
+#include "mutation.h"
 #include "runtime/mapped_journal.h"
-#include "runtime/posix_files.h"
 #include "runtime/sqlite_store.h"
 #include "scenario.h"
 #include "sim/simulator.h"
+#include "wire.h"
 
 namespace weir::simulation {
-
-/// A folder of its own in memory where there is one, gone with the object.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// What a process holds while it lives.
 struct Process {
   std::unique_ptr<runtime::SqliteStore> store;
   std::unique_ptr<runtime::MappedJournal> journal;
-  runtime::PosixFiles files;
+  std::unique_ptr<MemoryFiles> files;
   std::unique_ptr<FaultyStore> faulty_store;
   std::unique_ptr<FaultyJournal> faulty_journal;
-  std::unique_ptr<FaultyFiles> faulty_files;
+  std::unique_ptr<Mutation> mutation;
   std::unique_ptr<engine::JobEngine> engine;
+  Duration skew{0};  // its clock against the true one
+  Time pulse_at;     // of the driver's last pulse
+  std::vector<std::pair<std::string, std::string>>
+      learning;  // (operation, id) that the provider told and no turn has committed yet
 };
 
 class World {
  public:
-  explicit World(const Scenario& scenario);
+  /// `mutation` may be empty.
+  explicit World(const Scenario& scenario, MakeMutation mutation = {});
   /// Runs process after process until the job is done. False: it never gets there; why() tells.
   bool run();
   [[nodiscard]] const std::string& why() const { return why_; }
 
-  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
-  [[nodiscard]] std::string output_path() const { return folder_.path() + "/answers.jsonl"; }
+  [[nodiscard]] std::string folder() const { return "/job/answers.jsonl.weir"; }
+  [[nodiscard]] std::string output_path() const { return "/job/answers.jsonl"; }
+  [[nodiscard]] MemoryDisk& disk() { return disk_; }
+  [[nodiscard]] const std::string& vfs() const { return vfs_.name(); }
   [[nodiscard]] sim::Simulator& simulator() { return *simulator_; }
   [[nodiscard]] Documents& documents() { return documents_; }
   [[nodiscard]] const catalogue::Provider& provider() const { return provider_; }
@@ -56,8 +56,21 @@ class World {
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const engine::Progress& progress() const { return progress_; }
   /// Attempts whose answer the engine has taken without an error: paid, so never to be asked for again.
-  [[nodiscard]] const std::vector<std::string>& heard() const { return heard_; }
+  [[nodiscard]] std::vector<std::string> heard() const;
+  /// Attempts that may be billed and stand in no ledger, for a reason that the design admits.
+  [[nodiscard]] bool excused(const std::string& attempt) const {
+    return lost_intents_.contains(attempt) || wire_.spoilt().contains(attempt);
+  }
+  /// What the job may leave behind at the provider: see check_left_over.
+  [[nodiscard]] bool may_stay(const std::string& id) const { return undeletable_.contains(id); }
+  [[nodiscard]] bool told(const std::string& id) const { return told_.contains(id); }
+  [[nodiscard]] std::uint64_t untold_uploads() const { return untold_uploads_; }
+  [[nodiscard]] std::uint64_t untold_creates() const { return untold_creates_; }
+  [[nodiscard]] http::Request request(http::Method method, std::string_view path) const;
+  [[nodiscard]] std::uint64_t creates() const { return creates_; }
   [[nodiscard]] std::uint64_t crashes() const { return crashes_; }
+  [[nodiscard]] std::uint64_t power_losses() const { return power_losses_; }
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& commits() const { return commits_; }
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
@@ -67,41 +80,65 @@ class World {
     std::uint64_t order = 0;
     engine::Call::Kind kind = engine::Call::Kind::kSync;
     std::uint64_t call = 0;
+    std::string operation, target;
     std::string attempt;                     // of a sync request
     std::optional<http::Response> response;  // whole or, for rows with an error, in part
     std::optional<Error> error;
+  };
+  struct Heard {
+    std::string attempt;
+    Time at;
+    std::uint64_t process = 0, commits = 0;  // so many there were before
+    bool durable = false;                    // a commit has followed, or the kernel wrote it back
   };
 
   Result<void> open(Process& process);
   void arm();
   End live();
   End turns(Process& process);
+  void bury(const Process& process, bool crashed);
   Result<void> step(Process& process, const engine::Turn& turn, bool* stuck);
+  Result<void> pass_time(Process& process, Time until);
+  Result<void> pulse(Process& process);
   Delivery perform(Process& process, engine::Call call);
   Result<http::Request> assemble(Process& process, const engine::Call& call);
   Result<void> deliver(Process& process, Delivery delivery);
   Result<void> deliver_rows(Process& process, Delivery& delivery);
+  void expect_intent(Process& process, const engine::Call& call, const http::Request& request);
+  void learn(Process& process);
+  void watch(Process& process, const Delivery& delivery);
+  [[nodiscard]] std::string reasons(const Process& process) const;
+  [[nodiscard]] Time clock(const Process& process) const { return now_ + process.skew; }
   void complain(std::string what) { complaints_.push_back(std::move(what)); }
   void check_spend();
 
   const Scenario& scenario_;
+  MakeMutation mutation_;
   Documents documents_;
-  Folder folder_;
   SeededRandom random_;
   CrashPoint crash_;
-  catalogue::Catalogue catalogue_;
+  MemoryDisk disk_;
+  MemoryVfs vfs_;
+  Wire wire_;
   catalogue::Provider provider_;
   const provider::Adapter* adapter_ = nullptr;
   provider::Credentials credentials_;
   std::unique_ptr<sim::Simulator> simulator_;
-  Time now_;
+  Time now_;  // the true time, which is the provider's
   std::optional<Time> deadline_;
   std::optional<Money> spend_max_;
   std::vector<Delivery> deliveries_;
-  std::uint64_t order_ = 0, crashes_ = 0, disk_failures_ = 0, drains_ = 0, processes_ = 0;
+  std::uint64_t order_ = 0, crashes_ = 0, power_losses_ = 0, disk_failures_ = 0, drains_ = 0,
+                processes_ = 0, creates_ = 0;
   engine::Progress progress_;
   std::string why_;
-  std::vector<std::string> heard_, complaints_;
+  std::vector<Heard> heard_;
+  std::map<std::string, Time> unsynced_intents_;  // attempts in the journal that only memory holds
+  std::set<std::string> lost_intents_;
+  std::set<std::string> told_, undeletable_;
+  std::uint64_t untold_uploads_ = 0, untold_creates_ = 0;
+  std::map<std::string, std::uint64_t> commits_;  // by name
+  std::vector<std::string> complaints_;
 };
 
 }  // namespace weir::simulation

@@ -93,7 +93,9 @@ Result<void> JobEngine::batch_timers(Time now) {
     auto& run = batches_.at(number);
     const Time due_by =
         run.state.view.created_at.value_or(run.state.planned_at) + parts_.provider.batch->window;
-    if (run.state.stop != StopCause::kNone && now > due_by + 2 * kOverdue) {
+    // One that has ended is read, however late; and after an absence it is given time to tell how it stands.
+    const Time given_up = std::max(due_by, run.resumed_at) + 2 * kOverdue;
+    if (run.state.stop != StopCause::kNone && !run.state.view.ended_at && now > given_up) {
       const provider::Finished held{
           .outcome = provider::Finished::Outcome::kHeld,
           .error = {.kind = ErrorKind::kBadResponse,

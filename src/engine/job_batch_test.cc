@@ -290,6 +290,16 @@ TEST_F(JobBatch, RowsOfAnotherBatchAreNotTaken) {
   EXPECT_EQ(ledger().size(), 3U);
 }
 
+// Found by simulation: the batch's only row carried a number that none of its items has.
+TEST_F(JobBatch, AFirstRowThatCannotBePlacedStillShowsWhoseBatchItIs) {
+  run_batch_to_collect();
+  rows(row_id(0) + "zz ok 1 1 1\n" + ok(1) + ok(2));
+  turn();
+  EXPECT_EQ(waiting("delete"), 1U);
+  EXPECT_EQ(store.batch(1).strangers, 1U);
+  EXPECT_EQ(engine->progress().succeeded, 2U);
+}
+
 TEST_F(JobBatch, UncommittedRowsAreReadAgainAfterACrash) {
   run_batch_to_collect();
   const auto call = take("collect results");
@@ -473,6 +483,29 @@ TEST_F(JobBatch, ALimitOnSpendingSplitsTheJobIntoBatchesThatFit) {
   open();
   turn();
   EXPECT_EQ(waiting("create"), 1U);
+}
+
+// Found by simulation: days passed between two processes, and the first two looks at the batch failed.
+TEST_F(JobBatch, AfterAnAbsenceABatchIsGivenTimeToTellHowItStands) {
+  options.wish = plan::RouteWish::kBatch;
+  open();
+  turn();
+  answer("create", 200);
+  turn();
+  now += 72h;
+  open();
+  turn();
+  turn_after(10s);
+  lose("cancel", ErrorKind::kDeadlineExceeded);
+  turn();
+  turn_after(10s);
+  EXPECT_EQ(engine->progress().batches_held, 0U);
+  answer("poll", 200, "ended");
+  turn();
+  rows(ok(0) + ok(1) + ok(2));
+  end_batch();
+  EXPECT_TRUE(turn().done);
+  EXPECT_EQ(engine->progress().succeeded, 3U);
 }
 
 TEST_F(JobBatch, ABatchThatNeitherEndsNorIsCancelledIsHeld) {

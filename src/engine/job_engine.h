@@ -163,6 +163,7 @@ class JobEngine {
     std::uint64_t version = 0;
     bool dirty = false;
     std::optional<Time> wake_at;
+    Time resumed_at{};     // when this process took it over; the epoch for a batch of its own
     std::string artefact;  // being collected
     std::optional<json::LineSplitter> splitter;
     std::uint64_t hits = 0, answers = 0;

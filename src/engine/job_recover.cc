@@ -35,8 +35,10 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   for (const auto& [item, row] : deviating_)
     if (row.state == ItemRow::State::kRetrySync) retry_due_[item] = now;
   WEIR_CHECK(commit_now("recover"));
-  for (auto& [number, run] : batches_)
+  for (auto& [number, run] : batches_) {
+    run.resumed_at = now;
     WEIR_CHECK(feed(run, {.kind = provider::BatchEvent::Kind::kRestarted}, now));
+  }
   return {};
 }
 

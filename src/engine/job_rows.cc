@@ -96,16 +96,16 @@ Result<bool> JobEngine::row_line(BatchRun& run, const json::LineSplitter::Line& 
     WEIR_CHECK(broken_row(run, line, std::move(row).error(), now));
     return true;
   }
-  const bool ours = parse_custom_id(run.state.id, row->custom_id).has_value();
-  if (!ours && !run.state.confirmed) {
+  // Whose the batch is, the prefix says; a number that is none of ours is a row that cannot be placed.
+  run.state.confirmed |= row->custom_id.starts_with(custom_id_prefix(run.state.id));
+  if (!run.state.confirmed) {
     done = 0;
     return false;
   }
-  if (!ours) {
+  if (!parse_custom_id(run.state.id, row->custom_id)) {
     if (!again) ++run.state.strangers;
     return true;
   }
-  run.state.confirmed = true;
   WEIR_TRY(const bool fresh, handle_row(run, std::move(*row), now));
   if (!fresh && !again) ++run.state.duplicates;
   return true;

@@ -24,6 +24,9 @@ constexpr Duration kPollDelayMax = seconds(60);
 constexpr Duration kWaitMin = seconds(1);
 // Results were seen to be 404 for a moment after the end.
 constexpr std::int64_t kResultsMissingMax = 30;
+// Those of an adopted batch: then whether it is still there is asked, so often in all.
+constexpr std::int64_t kAdoptedMissingMax = 3;
+constexpr std::int64_t kChecksMax = 10;
 // Reading results costs nothing and they stay for 29 days, so an outage of half a day needs
 // nobody's help.
 constexpr std::int64_t kCollectOutageMax = 1000;
@@ -240,6 +243,9 @@ Step Machine::collect_failed() {
   const std::int64_t tries_max = is_outage(error.kind) ? kCollectOutageMax
                                  : missing             ? kResultsMissingMax
                                                        : kCollectFailuresMax;
+  // What an adopted batch was may have been read and deleted by its owner meanwhile: a poll tells.
+  if (missing && s_.adopted && s_.failures >= kAdoptedMissingMax && s_.checks <= kChecksMax)
+    return send_poll("its results are gone: looking whether the batch is");
   if (s_.failures >= tries_max)
     return held(error, fmt::format("the results could not be read in {} tries", s_.failures));
   return repeat_later(Phase::kCollectWait, error);

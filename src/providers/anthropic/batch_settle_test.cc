@@ -102,6 +102,20 @@ TEST(AnthropicBatchSettle, ARejectedBatchIsNotLookedAtAgain) {
   EXPECT_EQ(script.said(), "ended");
 }
 
+// Found by simulation: its owner, another batch of the same job and size, read it and deleted it before we did.
+TEST(AnthropicBatchSettle, AnAdoptedBatchWhoseResultsAreGoneIsAskedForAgain) {
+  Script script = adopted("ended");
+  for (int i = 0; i < 3; ++i) {
+    script.on(Kind::kCollectFailed, {.kind = ErrorKind::kNotFound, .http_status = 404});
+    EXPECT_EQ(script.said(), "wait collect_wait");
+    script.timer();
+  }
+  script.on(Kind::kCollectFailed, {.kind = ErrorKind::kNotFound, .http_status = 404});
+  EXPECT_EQ(script.said(), "poll");
+  script.answer(404, "{}");
+  EXPECT_EQ(script.said(), "list");
+}
+
 TEST(AnthropicBatchSettle, RejectedAndNothingElseMeansNotMade) {
   Script script = adopted("ended");
   script.now += hours(1);

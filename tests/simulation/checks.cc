@@ -72,6 +72,10 @@ void check_line(Check& c, std::uint64_t item, json::Value line) {
   if (c.world.documents().rejected(item) && !failed)
     c.find("item {} was rejected and has an answer", item);
   const auto attempt = line["attempt_id"].string_or("");
+  // The simulated model tells what it has read: an answer is its own document's.
+  if (succeeded && line["answer"].string_or("").find(fmt::format("Document {} tells", item)) ==
+                       std::string_view::npos)
+    c.find("item {} has the answer of another: {}", item, line["answer"].string_or(""));
   if (succeeded && attempt.empty()) c.find("item {} has an answer without an attempt", item);
   if (attempt.empty()) return;
   const auto cost = parse_usd(line["cost_usd"].string_or(""));
@@ -207,6 +211,8 @@ void check_left_over(Check& c) {
       c.find("{} entries are left in the usage journal", left);
   }
   check_provider(c);
+  // design.md 4.1: every artefact is read.
+  for (const auto& id : c.world.unread()) c.find("result file {} was not read", id);
 }
 
 void check_sums(Check& c) {

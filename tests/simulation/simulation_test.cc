@@ -9,7 +9,7 @@
 namespace weir::simulation {
 namespace {
 
-constexpr std::uint64_t kSeeds = 300;    // in the tests; WEIR_SIMULATION_SEEDS asks for more
+constexpr std::uint64_t kSeeds = 2000;   // in the tests; WEIR_SIMULATION_SEEDS asks for more
 constexpr std::size_t kFailuresMax = 5;  // then it is known well enough
 
 std::optional<std::uint64_t> number(const char* variable) {
@@ -83,7 +83,9 @@ TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
                      fmt::format("death {} at operation {}", static_cast<int>(death), at), f))
           break;
       EXPECT_GT(f.crashes, 50U) << c.provider;
-      fmt::print("{} {}: {} operations\n", c.provider, static_cast<int>(c.wish), f.crashes);
+      fmt::print("swept {} {} {}: {} operations\n", c.provider,
+                 c.wish == plan::RouteWish::kSync ? "sync" : "batch",
+                 death == Death::kKill ? "kill" : "power loss", f.crashes);
     }
   }
 }

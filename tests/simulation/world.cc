@@ -95,7 +95,7 @@ Result<void> World::open(Process& process) {
   process.mutation = mutation_ ? mutation_() : std::make_unique<Mutation>();
   auto& mutation = *process.mutation;
   engine::JobOptions options{
-      .identity = {.provider = scenario_.provider, .model = scenario_.model, .account = "default"},
+      .identity = {.provider = scenario_.provider, .model = scenario_.model, .account = account_},
       .wish = scenario_.wish,
       .deadline = deadline_,
       .spend_max = spend_max_,
@@ -188,6 +188,10 @@ void World::bury(const Process& process, bool crashed) {
   const auto commits = process.faulty_store ? process.faulty_store->commits() : 0;
   for (auto& heard : heard_)
     if (commits > (heard.process == processes_ ? heard.commits : 0)) heard.durable = true;
+  if (const auto output = disk_.find(output_path()); crashed && output) {
+    const auto lines = static_cast<std::uint64_t>(std::ranges::count(output->bytes(), '\n'));
+    partial_outputs_ += lines > 0 && lines < scenario_.items;
+  }
   if (!crashed || crash_.death() != Death::kPowerLoss) return;
   ++power_losses_;
   disk_.lose_power();
@@ -315,6 +319,8 @@ Result<http::Request> World::assemble(Process& process, const engine::Call& call
       .method = call.plan.method, .target = call.plan.target, .headers = call.plan.headers};
   for (const auto& piece : call.plan.body) {
     if (const auto* text = std::get_if<std::string>(&piece)) {
+      if (call.kind == engine::Call::Kind::kBatchStep)
+        inline_bytes_max_ = std::max(inline_bytes_max_, text->size());
       request.body += *text;
       continue;
     }
@@ -463,6 +469,13 @@ void World::watch(Process& process, const Delivery& delivery) {
     const std::string id(body ? (*body)["id"].string_or("") : "");
     if (!id.empty()) process.learning.emplace_back(delivery.operation, id);
   }
+  if (delivery.operation == "poll" && ok) {
+    json::Parser parser;
+    const auto body = parser.parse(delivery.response->body);
+    for (const auto* key : {"output_file_id", "error_file_id"})
+      if (const auto id = body ? (*body)[key].string() : std::nullopt; id && !id->empty())
+        if (!read_.contains(std::string(*id))) unread_.emplace(*id);
+  }
   if (delivery.operation == "delete" && !ok && !(whole && delivery.response->status == 404))
     undeletable_.insert(delivery.target.substr(delivery.target.rfind('/') + 1));
 }
@@ -481,6 +494,11 @@ Result<void> World::deliver_rows(Process& process, Delivery& delivery) {
     if (engine.unsettled() && random_.below(8) == 0) WEIR_CHECK(pulse(process));
   }
   if (delivery.error) return engine.on_failure(delivery.call, *delivery.error, clock(process));
+  // /files/<id>/content
+  const auto path = std::string_view(delivery.target);
+  const auto id = path.substr(0, path.rfind('/'));
+  read_.emplace(id.substr(id.rfind('/') + 1));
+  unread_.erase(*read_.find(std::string(id.substr(id.rfind('/') + 1))));
   return engine.on_rows_end(delivery.call, clock(process));
 }
 

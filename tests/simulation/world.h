@@ -67,6 +67,14 @@ class World {
   [[nodiscard]] std::uint64_t untold_uploads() const { return untold_uploads_; }
   [[nodiscard]] std::uint64_t untold_creates() const { return untold_creates_; }
   [[nodiscard]] http::Request request(http::Method method, std::string_view path) const;
+  /// Result files that the provider named to the engine, and that it has not read to their end.
+  [[nodiscard]] const std::set<std::string>& unread() const { return unread_; }
+  /// The most bytes of a request's body that stood in memory, of uploads and creates.
+  [[nodiscard]] std::size_t inline_bytes_max() const { return inline_bytes_max_; }
+  /// Deaths at which the output held some lines, but not all.
+  [[nodiscard]] std::uint64_t partial_outputs() const { return partial_outputs_; }
+  /// The next process works for another account.
+  void use_account(std::string account) { account_ = std::move(account); }
   [[nodiscard]] std::uint64_t creates() const { return creates_; }
   [[nodiscard]] std::uint64_t crashes() const { return crashes_; }
   [[nodiscard]] std::uint64_t power_losses() const { return power_losses_; }
@@ -136,7 +144,10 @@ class World {
   std::map<std::string, Time> unsynced_intents_;  // attempts in the journal that only memory holds
   std::set<std::string> lost_intents_;
   std::set<std::string> told_, undeletable_;
-  std::uint64_t untold_uploads_ = 0, untold_creates_ = 0;
+  std::uint64_t untold_uploads_ = 0, untold_creates_ = 0, partial_outputs_ = 0;
+  std::set<std::string> unread_, read_;
+  std::size_t inline_bytes_max_ = 0;
+  std::string account_ = "default";
   std::map<std::string, std::uint64_t> commits_;  // by name
   std::vector<std::string> complaints_;
 };

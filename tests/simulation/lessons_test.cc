@@ -1,0 +1,185 @@
+// The numbered defects of comparable tools (lessons.md 3.1) that concern an engine, one test each, with every other check of the
+// simulation besides.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checks.h"
+
+namespace weir::simulation {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct Service {
+  const char *provider, *model;
+};
+void PrintTo(const Service& service, std::ostream* out) { *out << service.provider; }
+
+class Lessons31 : public ::testing::TestWithParam<Service> {
+ protected:
+  Lessons31() {
+    scenario.seed = 31;
+    scenario.provider = GetParam().provider;
+    scenario.model = GetParam().model;
+    scenario.wish = plan::RouteWish::kBatch;
+    scenario.items = 40;
+    scenario.batches_running = 1;
+  }
+  // Runs the job to its end; every check must hold.
+  World& run(std::string faults = "") {
+    scenario.faults_json = std::move(faults);
+    world = std::make_unique<World>(scenario);
+    EXPECT_TRUE(world->run()) << world->why();
+    EXPECT_THAT(check(scenario, *world), IsEmpty());
+    return *world;
+  }
+  [[nodiscard]] std::size_t billed() const { return world->simulator().bill().rows().size(); }
+  [[nodiscard]] bool openai() const { return scenario.provider == "openAI"; }
+  Scenario scenario;
+  std::unique_ptr<World> world;
+};
+
+TEST_P(Lessons31, Item1_ACreateThatTimesOutAfterItWasAcceptedIsNotPaidTwice) {
+  run(R"([{"match":{"operation":"batch_create","nth":1},"fault":"timeout_after_accept"},
+          {"match":{},"fault":{"kind":"invisible_batch","seconds":300}}])");
+  EXPECT_EQ(world->creates(), 1U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+TEST_P(Lessons31, Item2_NoCreateIsRetriedBlindly) {
+  run(R"([{"match":{"operation":"batch_create","times":3},"fault":{"kind":"reset","accepted":true}},
+          {"match":{"operation":"batch_list","probability":0.5},"fault":{"kind":"status","code":503}}])");
+  EXPECT_EQ(world->creates(), 1U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+// Neither provider takes an idempotency key: what stands in for it must find the batch after a death as well.
+TEST_P(Lessons31, Item3_WithoutAnIdempotencyKeyABatchIsFoundAgain) {
+  for (const auto death : {Death::kKill, Death::kPowerLoss})
+    for (std::uint64_t at = 0; at < 400; at += 3) {
+      scenario.items = 10;
+      scenario.crashes_max = 1;
+      scenario.crash_at = at;
+      scenario.death = death;
+      run(R"([{"match":{"operation":"batch_create","nth":1},"fault":"timeout_after_accept"}])");
+      ASSERT_EQ(world->creates(), 1U) << at;
+    }
+}
+
+TEST_P(Lessons31, Item4_AJobIsNotResumedWithAnotherAccount) {
+  run();
+  world->use_account("another");
+  EXPECT_FALSE(world->run());
+  EXPECT_THAT(world->why(), HasSubstr("the account (was default, is another)"));
+}
+
+TEST_P(Lessons31, Item5_DuplicateRowsEndTheirItemsOnce) {
+  run(R"([{"match":{},"fault":{"kind":"duplicate_rows","fraction":1}}])");
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+TEST_P(Lessons31, Item6_AnExpiredBatchKeepsItsFinishedRows) {
+  run(R"([{"match":{"times":1},"fault":{"kind":"expire_batch","finished_fraction":0.5,"seconds":7200}}])");
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_EQ(world->creates(), 2U);
+  EXPECT_EQ(billed(), 40U);  // no finished row was asked for again
+}
+
+TEST_P(Lessons31, Item7_ACancelledBatchKeepsWhatWasBilled) {
+  run(R"([{"match":{"times":1},"fault":{"kind":"cancel_batch","finished_fraction":0.5}}])");
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+// The provider says so of rows that it billed: they are done again, and nothing of the job is lost or doubled.
+TEST_P(Lessons31, Item7_RowsToldAsCancelledThoughBilledAreDoneAgain) {
+  scenario.wire.cancelled_billed = 0.4;
+  run();
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_GT(billed(), 40U);
+}
+
+TEST_P(Lessons31, Item8_RowsAreKnownByTheirIdsNotByTheirPlaces) {
+  scenario.wire.rows_reversed = true;
+  run(R"([{"match":{},"fault":"shuffle_rows"}])");
+  EXPECT_EQ(world->progress().succeeded, 40U);
+}
+
+TEST_P(Lessons31, Item8_ARowOfNoItemIsGivenToNone) {
+  scenario.wire.mis_keyed = 0.4;
+  run();
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_GT(billed(), 40U);  // their own items were done again
+}
+
+TEST_P(Lessons31, Item9_FailedRequestsAreReadAndTold) {
+  scenario.answers_refused = true;
+  run(R"([{"match":{},"fault":{"kind":"row_error","type":"invalid_request_error","fraction":0.4}}])");
+  EXPECT_GT(world->progress().failed, 0U);
+  EXPECT_EQ(world->progress().ended(), 40U);
+  EXPECT_EQ(world->creates(), 1U);  // a refused item is not tried in another batch
+  EXPECT_EQ(billed(), world->progress().succeeded);
+}
+
+TEST_P(Lessons31, Item10_ABatchOfErrorsAloneHasNoOutputFile) {
+  for (const std::uint64_t seed : {31, 32}) {  // "output_file_id":null, and no such member
+    scenario.seed = seed;
+    scenario.wire.empty_output_null = true;
+    scenario.answers_refused = true;
+    run(R"([{"match":{},"fault":{"kind":"row_error","type":"invalid_request_error"}}])");
+    EXPECT_EQ(world->progress().failed, 40U);
+    EXPECT_EQ(billed(), 0U);
+  }
+}
+
+TEST_P(Lessons31, Item11_AnImageIsSentFromItsFile) {
+  scenario.long_prefix = true;  // 40 times 8 kB
+  run();
+  EXPECT_LT(world->inline_bytes_max(), 1024U);
+}
+
+TEST_P(Lessons31, Item12And15_AProcessThatIsLostLosesNoBatch) {
+  for (std::uint64_t at = 100; at < 600; at += 20) {
+    scenario.crashes_max = 3;
+    scenario.crash_at = at;
+    run();
+    ASSERT_EQ(world->creates(), 1U) << at;
+    ASSERT_EQ(billed(), 40U) << at;
+  }
+}
+
+TEST_P(Lessons31, Item13_WhatIsFinishedIsWrittenBeforeTheJobEnds) {
+  scenario.batch_requests = 20;
+  scenario.crashes_max = 8;
+  scenario.crash_span = 600;
+  run();
+  EXPECT_GT(world->partial_outputs(), 0U);
+}
+
+TEST_P(Lessons31, Item14_LimitsAreWaitedOut) {
+  const std::string faults =
+      R"([{"match":{"probability":0.4},"fault":{"kind":"rate_limited","retry_after":20}}])";
+  run(faults);
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  scenario.wish = plan::RouteWish::kSync;
+  run(faults);
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+TEST_P(Lessons31, Item16_MissingAnswersAreAskedForAgain) {
+  run(R"([{"match":{"times":2},"fault":{"kind":"missing_rows","fraction":0.6}}])");
+  EXPECT_EQ(world->progress().succeeded, 40U);
+  EXPECT_EQ(billed(), 40U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Providers, Lessons31,
+                         ::testing::Values(Service{"openAI", "gpt-5.4-nano"},
+                                           Service{"anthropic", "claude-sonnet-5"}),
+                         [](const auto& tested) { return std::string(tested.param.provider); });
+
+}  // namespace
+}  // namespace weir::simulation

@@ -1,6 +1,8 @@
 // A batch's life: drive the adapter's step machine, watch its time, settle the members that got no row.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/job_engine.h"
 
 namespace weir::engine {
@@ -8,6 +10,11 @@ namespace {
 
 // A batch that outlives the provider's window by this much is cancelled; unheard of for twice as long, it is held.
 constexpr std::chrono::hours kOverdue{2};
+
+// By the later of the two clocks: where ours is days ahead of the provider's, its batches have not outlived anything.
+Time begun_at(const BatchState& batch) {
+  return std::max(batch.view.created_at.value_or(batch.planned_at), batch.planned_at);
+}
 
 std::string_view explain(StopCause cause) {
   switch (cause) {
@@ -75,7 +82,7 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
 StopCause JobEngine::stop_cause(const BatchRun& run, Time now) const {
   const auto& state = run.state;
   if (state.stop != StopCause::kNone) return StopCause::kNone;
-  const Time begun = state.view.created_at.value_or(state.planned_at);
+  const Time begun = begun_at(state);
   const Duration life = options_.batch_timeout.value_or(parts_.provider.batch->window + kOverdue);
   if (now > begun + life) return StopCause::kOverdue;
   if (state.view.provider_batch_id.empty() && now > state.planned_at + options_.fallback_timeout)
@@ -91,8 +98,7 @@ Result<void> JobEngine::batch_timers(Time now) {
     if (run.wake_at && *run.wake_at <= now) due.push_back(number);
   for (const auto number : due) {
     auto& run = batches_.at(number);
-    const Time due_by =
-        run.state.view.created_at.value_or(run.state.planned_at) + parts_.provider.batch->window;
+    const Time due_by = begun_at(run.state) + parts_.provider.batch->window;
     // One that has ended is read, however late; and after an absence it is given time to tell how it stands.
     const Time given_up = std::max(due_by, run.resumed_at) + 2 * kOverdue;
     if (run.state.stop != StopCause::kNone && !run.state.view.ended_at && now > given_up) {

@@ -1,10 +1,18 @@
 // What an earlier process left: its aggregates, the answers it wrote and did not commit, the attempts it sent and did not settle.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/job_engine.h"
 #include "json/value.h"
 
 namespace weir::engine {
+namespace {
+
+// The rest of a wait is reckoned from the clock of the process that began it, which may have been days ahead of this one's.
+constexpr std::chrono::minutes kWaitAtRestartMax{10};
+
+}  // namespace
 
 Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   std::uint64_t last_batch = 0;
@@ -38,6 +46,7 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   for (auto& [number, run] : batches_) {
     run.resumed_at = now;
     WEIR_CHECK(feed(run, {.kind = provider::BatchEvent::Kind::kRestarted}, now));
+    if (run.wake_at) run.wake_at = std::min(*run.wake_at, now + kWaitAtRestartMax);
   }
   return {};
 }

@@ -368,4 +368,11 @@ std::vector<Mutant> mutants() {
           {"names_not_synced", making<UnsyncedNames>()}};
 }
 
+std::vector<Mutant> wrappers() {
+  return {{"store", making<StoreMutation<SameStore>>()},
+          {"journal", making<JournalMutation<SameJournal>>()},
+          {"adapter", making<AdapterMutation<SameAdapter>>()},
+          {"files", unsynced("no such file")}};
+}
+
 }  // namespace weir::simulation

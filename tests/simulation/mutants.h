@@ -12,5 +12,7 @@ struct Mutant {
   MakeMutation make;
 };
 std::vector<Mutant> mutants();
+/// The wrappers alone: they must not be caught, or a mutant may be caught for their sake.
+std::vector<Mutant> wrappers();
 
 }  // namespace weir::simulation

@@ -36,6 +36,7 @@ struct Scenario {
   double long_away = 0;                   // chance that days pass between two processes
   double clock_wrong = 0;                 // chance that a process's clock is wrong…
   Duration clock_wrong_max{0};            // …either way, by so much
+  Duration first_clock_ahead{0};          // the first process's clock is so wrong
   WireFaults wire;
   std::uint64_t disk_failures_max = 0;
   std::uint64_t drains_max = 0;

@@ -3,6 +3,10 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <string>
+#include <vector>
+#include <string>
+#include <vector>
 
 #include "checks.h"
 
@@ -88,6 +92,23 @@ TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
                  death == Death::kKill ? "kill" : "power loss", f.crashes);
     }
   }
+}
+
+// The first process believed that it was two days later: what it meant to wait ten seconds for is not waited for days.
+TEST(Simulation, AClockThatWentBackDelaysNoBatch) {
+  std::uint64_t resumed = 0;
+  for (std::uint64_t at = 60; at < 200; at += 5) {
+    auto scenario =
+        Scenario::small("openAI", "gpt-5.4-nano", plan::RouteWish::kBatch, at, Death::kKill);
+    scenario.first_clock_ahead = std::chrono::hours(48);
+    World world(scenario);
+    const Time began = world.now();
+    ASSERT_TRUE(world.run()) << world.why();
+    // Where the create was in doubt it is settled late, and all the same once.
+    EXPECT_EQ(check(scenario, world), std::vector<std::string>()) << at;
+    resumed += world.crashes() > 0 && world.now() - began < std::chrono::hours(6);
+  }
+  EXPECT_GT(resumed, 20U);
 }
 
 }  // namespace

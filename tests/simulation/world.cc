@@ -162,6 +162,7 @@ World::End World::live() {
     process.skew = Duration(
         static_cast<std::int64_t>(random_.below(2 * static_cast<std::uint64_t>(far) + 1)) - far);
   }
+  if (processes_ == 1) process.skew += scenario_.first_clock_ahead;
   process.pulse_at = now_;
   try {
     auto opened = open(process);

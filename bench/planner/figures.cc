@@ -29,6 +29,7 @@ class Run {
     on(retrieval(items_, 14), false);
     on(agent_traces(items_, 15), true);
     json_.end_object();
+    add_checks(items_, json_, figures_.faults);
     json_.key("ok").boolean(figures_.faults.empty());
     figures_.json = json_.end_object().take();
     return std::move(figures_);

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "json/write.h"
+
 namespace weir::bench {
 
 struct Figures {
@@ -10,5 +12,8 @@ struct Figures {
   std::vector<std::string> faults;
 };
 Figures run(std::size_t items);
+
+/// The figures that are no comparison of policies: exact optimum, random jobs, batches, a wrong expectation, memory.
+void add_checks(std::size_t items, json::Writer& json, std::vector<std::string>& faults);
 
 }  // namespace weir::bench

@@ -83,7 +83,7 @@ plan::PrefixSettings settings_of(const Market& market, llm::Route route, double 
   if (route == llm::Route::kSync)
     out.ttls.push_back({llm::CacheTtl::k5m, 5min, {market.write_5m}, hit_rate});
   out.ttls.push_back({llm::CacheTtl::k1h, 1h, {market.write_1h}, hit_rate});
-  if (route == llm::Route::kBatch) out.window_items = 0;
+  if (route == llm::Route::kBatch) out.window_items = 8192;
   return out;
 }
 

@@ -151,7 +151,7 @@ PrefixTerms terms_of(const PrefixSettings& settings, const TtlOption& option) {
 }
 
 PrefixChoice choose_prefixes(const PrefixTree& tree, const PrefixSettings& settings,
-                             const TtlOption& option) {
+                             const TtlOption& option, const std::vector<bool>& ruled_out) {
   PrefixChoice choice;
   choice.terms = terms_of(settings, option);
   choice.chosen.assign(tree.nodes.size(), false);
@@ -162,6 +162,7 @@ PrefixChoice choose_prefixes(const PrefixTree& tree, const PrefixSettings& setti
   for (std::size_t i = 1; i < tree.nodes.size(); ++i) {
     const auto& node = tree.nodes[i];
     if (Tokens{node.tokens} < settings.prefix_min) continue;
+    if (!ruled_out.empty() && ruled_out[i]) continue;
     double rate = choice.terms.hit_rate;
     if (alive && settings.observed) rate = settings.observed(node.hash).value_or(rate);
     choice.expected[i] = rate * (node.tokens / step * step);

@@ -35,7 +35,8 @@ struct PrefixChoice {
 /// The optimum for one TTL. O(nodes x 9) time.
 /// Exact where hit rates are the same everywhere (the set is then closed upwards); with rates by prefix, exact among the sets in which
 /// a chosen prefix has at most 7 cacheable ones between itself and its next chosen ancestor.
+/// @param ruled_out by node, or empty: nodes that must not be chosen.
 PrefixChoice choose_prefixes(const PrefixTree& tree, const PrefixSettings& settings,
-                             const TtlOption& option);
+                             const TtlOption& option, const std::vector<bool>& ruled_out = {});
 
 }  // namespace weir::plan

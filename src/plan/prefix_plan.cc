@@ -57,26 +57,85 @@ PrefixPlan PrefixPlan::make(PrefixTree tree, const PrefixSettings& settings) {
   const bool automatic = settings.mode == CacheMode::kAutomatic;
   plan.marks_max_ = automatic ? 0 : std::min<std::uint32_t>(settings.breakpoints_max, Marks::kMax);
   plan.lookback_ = settings.lookback_blocks;
-  if (choice.count > 0) plan.schedule_ = make_schedule(plan.tree_, choice, settings);
-  const double saved = plan.schedule_.saved;
+  plan.arrange(settings, choice);
+  double saved = plan.schedule_.saved;
+  if (settings.route == Route::kBatch && choice.count > 0) {
+    std::vector<bool> ruled_out;
+    double late = plan.late_readers(settings, choice, ruled_out);
+    if (!ruled_out.empty()) {
+      choice = choose_prefixes(plan.tree_, settings, choice.terms.option, ruled_out);
+      plan.arrange(settings, choice);
+      late = choice.count > 0 ? plan.late_readers(settings, choice, ruled_out) : 0;
+    }
+    saved = plan.schedule_.saved - late;
+  }
   // Never dearer than no cache, whatever the limits of a request cost.
   if (choice.count > 0 && saved <= 0) {
     choice.count = 0;
-    plan.schedule_ = {};
+    plan.arrange(settings, choice);
   }
   plan.estimate = estimate_of(plan.tree_, settings, choice, choice.count > 0 ? saved : 0);
   plan.ttl = choice.terms.option.ttl;
-  if (choice.count > 0) {
-    plan.policy = automatic ? CachePolicy::kUntouched : CachePolicy::kMarked;
-    if (settings.route == Route::kSync && settings.window_items > 1)
-      plan.order_in_windows(settings.window_items);
-    plan.choose_primes(settings, choice);
-    if (settings.route == Route::kBatch) plan.order_by_stage();
-  } else if (settings.writes_charged && settings.mode != CacheMode::kNone) {
+  if (choice.count > 0) plan.policy = automatic ? CachePolicy::kUntouched : CachePolicy::kMarked;
+  else if (settings.writes_charged && settings.mode != CacheMode::kNone)
     plan.policy = CachePolicy::kSuppressed;
-  }
   plan.explain(settings, choice);
   return plan;
+}
+
+void PrefixPlan::arrange(const PrefixSettings& settings, const PrefixChoice& choice) {
+  schedule_ = {};
+  order_ = {};
+  primes.clear();
+  prime_positions_.clear();
+  prime_stages_.clear();
+  stages = 1;
+  if (choice.count == 0) return;
+  schedule_ = make_schedule(tree_, choice, settings);
+  if (settings.window_items > 1) order_in_windows(settings.window_items);
+  choose_primes(settings, choice);
+  if (settings.route == Route::kBatch) order_by_stage();
+}
+
+// Inside a batch a reader that follows its writer too closely misses. What that costs in all; and the prefixes, each with all that
+// is chosen below it, whose readers would lose more by it than they save (`ruled_out` stays empty when there are none).
+double PrefixPlan::late_readers(const PrefixSettings& settings, const PrefixChoice& choice,
+                                std::vector<bool>& ruled_out) const {
+  const auto& t = choice.terms;
+  const auto count = static_cast<std::uint32_t>(size());
+  std::vector<std::uint32_t> rank(count);
+  for (std::uint32_t k = 0; k < count; ++k) rank[order_.empty() ? k : order_[k]] = k;
+  std::vector<double> saved(tree_.nodes.size()), lost(tree_.nodes.size());
+  double all_lost = 0;
+  for (std::uint32_t position = 0; position < count; ++position) {
+    const auto use = use_at(tree_, schedule_, position);
+    const auto longest = use.writes.empty() ? use.reads : use.writes.front();
+    if (longest == 0) continue;
+    const double read = (t.write - t.read) * choice.expected[use.reads];
+    const double wrote = (t.write - t.input) * tree_.nodes[longest].tokens;
+    saved[longest] += read - wrote;
+    if (use.reads == 0) continue;
+    const auto writer = schedule_.writer[use.reads];
+    if (stage_of(writer) < stage_of(position)) continue;  // primed: it ended before
+    if (rank[position] - rank[writer] >= settings.batch_abreast) continue;
+    lost[longest] += read;
+    all_lost += read;
+  }
+  // Upwards: a prefix answers for all below it, but no prefix may live on what others save.
+  std::vector<std::uint32_t> bad;
+  for (std::size_t i = tree_.nodes.size(); i-- > 1;) {
+    if (choice.chosen[i] && saved[i] <= lost[i]) {
+      bad.push_back(static_cast<std::uint32_t>(i));
+      continue;  // it goes with all below it; its parents are judged without it
+    }
+    saved[tree_.nodes[i].parent] += saved[i];
+    lost[tree_.nodes[i].parent] += lost[i];
+  }
+  if (bad.empty()) return all_lost;
+  ruled_out.assign(tree_.nodes.size(), false);
+  for (const auto node : bad)
+    for (auto i = node; i < tree_.nodes[node].end; ++i) ruled_out[i] = true;
+  return all_lost;
 }
 
 // Within a window those that wait for nobody come first, then those that wait for them: by levels, depth-first within a level.
@@ -154,13 +213,17 @@ std::uint32_t PrefixPlan::stage_of(std::uint32_t position) const {
 
 void PrefixPlan::order_by_stage() {
   if (prime_positions_.empty()) return;
+  const auto before = std::move(order_);
   const auto count = static_cast<std::uint32_t>(size());
+  order_ = {};
   order_.reserve(count);
-  for (std::uint32_t stage = 0; stage < stages; ++stage)
+  for (std::uint32_t stage = 0; stage + 1 < stages; ++stage)
     for (std::size_t i = 0; i < prime_positions_.size(); ++i)
       if (prime_stages_[i] == stage) order_.push_back(prime_positions_[i]);
-  for (std::uint32_t position = 0; position < count; ++position)
+  for (std::uint32_t k = 0; k < count; ++k) {
+    const auto position = before.empty() ? k : before[k];
     if (!std::ranges::binary_search(prime_positions_, position)) order_.push_back(position);
+  }
 }
 
 // What is written, what is read unless a look-back finds it, and with the breakpoints that are left the prefixes above: they keep

@@ -90,6 +90,9 @@ class PrefixPlan {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
+  void arrange(const PrefixSettings& settings, const PrefixChoice& choice);
+  double late_readers(const PrefixSettings& settings, const PrefixChoice& choice,
+                      std::vector<bool>& ruled_out) const;
   void order_in_windows(std::uint32_t window);
   void choose_primes(const PrefixSettings& settings, const PrefixChoice& choice);
   void order_by_stage();

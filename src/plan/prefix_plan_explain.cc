@@ -68,7 +68,7 @@ void PrefixPlan::explain(const PrefixSettings& settings, const PrefixChoice& cho
       say(fmt::format("prefix {:016x}: {} blocks, about {} tokens, {} items",
                       tree_.nodes[top[i]].hash, tree_.nodes[top[i]].blocks,
                       tree_.nodes[top[i]].tokens, tree_.nodes[top[i]].items));
-    say(order_.empty() || stages > 1
+    say(order_.empty()
             ? "items go out depth-first, so that equal prefixes follow each other"
             : fmt::format("items go out depth-first in windows of {}; within a window those that "
                           "write go first",

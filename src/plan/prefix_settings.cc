@@ -18,6 +18,9 @@ constexpr double kSyncHitRate = 0.95;
 // OpenAI's automatic cache hits in steps of 128 tokens: https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23).
 constexpr std::uint32_t kAutomaticStepTokens = 128;
 
+// Enough for thousands of writers to be ahead of their readers, few enough to be done within the TTL.
+constexpr std::uint32_t kBatchWindowItems = 8192;
+
 bool reaches(const catalogue::Model& model, Route route) {
   if (model.cache == CacheMode::kNone) return false;
   return route == Route::kSync ||
@@ -45,7 +48,7 @@ PrefixSettings settings_for(const catalogue::Provider& provider, const catalogue
   out.writes_charged = model.automatic_writes_charged;
   out.prefix_min = model.cache_prefix_min.value_or(Tokens{1024});
   out.breakpoints_max = static_cast<std::uint32_t>(limits.breakpoints_max);
-  if (route == Route::kBatch) out.window_items = 0;
+  if (route == Route::kBatch) out.window_items = kBatchWindowItems;
   if (!reaches(model, route)) return out;
   out.mode = model.cache;
   const double hit_rate =

@@ -35,11 +35,13 @@ struct PrefixSettings {
   /// Longest expected time between two uses of one prefix that follow each other in the order of the plan. A TTL that is shorter hits
   /// nothing. Sync fan-out: next to none; agents that wait for their tools: minutes.
   Duration use_gap{};
-  /// Sync: the order is depth-first in windows of so many items; within a window those that write come first, so that a fan-out never
-  /// waits for one answer. About a quarter of the TTL's worth of sends. 0: depth-first throughout.
+  /// The order is depth-first in windows of so many items; within a window those that write come first, so that their readers find
+  /// something. Sync: about a quarter of the TTL's worth of sends. 0: depth-first throughout.
   std::uint32_t window_items = 512;
   /// Batch: a prefix of at least so many items is worth the wait for a small batch that writes it first. 0: never.
   std::uint32_t prime_items_min = 20;
+  /// Batch: nobody can wait for an answer inside a batch, so a reader that stands fewer places behind its writer is expected to miss.
+  std::uint32_t batch_abreast = 16;
   /// Observed hit rate of a prefix by its hash (PrefixStats), where there is one; overrides the option's.
   std::function<std::optional<double>(std::uint64_t)> observed;
 };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -99,5 +100,38 @@ class ExactSearch {
   std::vector<Item> items_;
   std::unordered_map<std::uint64_t, std::int64_t> known_;
 };
+
+/// What requests cost one after another by the same rules: `marks` are block indexes, by request.
+struct Sent {
+  std::size_t item = 0;
+  std::vector<std::size_t> marks;
+};
+inline std::int64_t cost_of(const std::vector<std::vector<BlockKey>>& items,
+                            const std::vector<Sent>& sent, const ExactRules& rules) {
+  std::set<std::vector<std::uint64_t>> written;
+  std::int64_t cost = 0;
+  for (const auto& request : sent) {
+    std::vector<std::vector<std::uint64_t>> prefixes;
+    std::vector<std::int64_t> tokens;
+    for (const auto& block : items[request.item]) {
+      prefixes.push_back(prefixes.empty() ? std::vector<std::uint64_t>{} : prefixes.back());
+      prefixes.back().push_back(block.hash);
+      tokens.push_back((tokens.empty() ? 0 : tokens.back()) + block.tokens);
+    }
+    std::int64_t read = 0, end = 0;
+    for (const auto mark : request.marks) {
+      if (tokens[mark] < rules.prefix_min) continue;
+      end = std::max(end, tokens[mark]);
+      for (std::size_t b = mark + 1; b-- > 0 && mark - b < rules.lookback;)
+        if (written.contains(prefixes[b])) read = std::max(read, tokens[b]);
+    }
+    for (const auto mark : request.marks)
+      if (tokens[mark] > read && tokens[mark] >= rules.prefix_min) written.insert(prefixes[mark]);
+    end = std::max(end, read);
+    cost += read * rules.read + (end - read) * rules.write +
+            ((tokens.empty() ? 0 : tokens.back()) - end) * rules.input;
+  }
+  return cost;
+}
 
 }  // namespace weir::plan

@@ -22,6 +22,7 @@ class Run {
 
   Figures all() {
     json_.begin_object().field("name", "planner").field("items", static_cast<std::int64_t>(items_));
+    add_memory(json_, figures_.faults);
     json_.key("workloads").begin_object();
     on(shared_static(items_, 11), true);
     on(two_level(items_, 12), true);

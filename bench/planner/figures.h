@@ -13,7 +13,10 @@ struct Figures {
 };
 Figures run(std::size_t items);
 
-/// The figures that are no comparison of policies: exact optimum, random jobs, batches, a wrong expectation, memory.
+/// The figures that are no comparison of policies: exact optimum, random jobs, batches, a wrong expectation.
 void add_checks(std::size_t items, json::Writer& json, std::vector<std::string>& faults);
+
+/// A million items, in a process that has done nothing yet: bytes an item and peak memory.
+void add_memory(json::Writer& json, std::vector<std::string>& faults);
 
 }  // namespace weir::bench

@@ -165,7 +165,8 @@ PrefixChoice choose_prefixes(const PrefixTree& tree, const PrefixSettings& setti
     if (!ruled_out.empty() && ruled_out[i]) continue;
     double rate = choice.terms.hit_rate;
     if (alive && settings.observed) rate = settings.observed(node.hash).value_or(rate);
-    choice.expected[i] = rate * (node.tokens / step * step);
+    const std::uint32_t hit = node.tokens - node.tokens % step;
+    choice.expected[i] = rate * hit;
   }
   Chooser(tree, choice).run();
   // Limits of the recursion may cost a little; never so much that no cache would be better.

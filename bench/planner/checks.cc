@@ -7,8 +7,10 @@
 
 #include "base/random.h"
 #include "figures.h"
+#include "ggr.h"
 #include "plan/exact_testing.h"
 #include "plan/probe.h"
+#include "plan/table_order.h"
 #include "policies.h"
 
 namespace weir::bench {
@@ -43,6 +45,7 @@ class Checks {
     batches();
     wrong_expectation();
     automatic_provider();
+    tables();
   }
 
   // A million documents under one static part, and what the planner holds while and after.
@@ -267,6 +270,57 @@ class Checks {
              fmt::format("automatic, {}: dearer than input order", job.name));
     }
     json_.end_object();
+  }
+
+  // The order of fields against GGR with and without its limits, on many tables with dependencies: by the planner's own marks, judged.
+  void tables() {
+    std::size_t jobs = 0, dearer = 0;
+    double worst = 0, sum = 0;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      SeededRandom random(seed);
+      const auto job = table_rows(100 + random.below(seed % 10 == 0 ? 8000 : 1500), seed);
+      const Market market{.prefix_min = seed % 2 == 0 ? 1024 : 2048};
+      const auto settings = settings_of(market, llm::Route::kSync, 1);
+      const auto judged = [&](const Workload& rows) {
+        return cost_of(rows, sends_of(plan_of(rows, settings)), market);
+      };
+      const auto& t = job.table;
+      const auto order = plan::order_table(
+          {.columns = t.columns, .hashes = t.hashes, .tokens = t.tokens, .before = t.instructions},
+          settings);
+      if (!order) continue;
+      const double ours = judged(reordered(job, order->fields));
+      const double theirs = std::min(judged(reordered(job, ggr(t, 4, 2).fields)),
+                                     judged(reordered(job, ggr(t, 1000, 500).fields)));
+      ++jobs;
+      if (ours > theirs * 1.0000001) {
+        ++dearer;
+        const auto bound = [&](const Workload& rows) {
+          return pico(plan_of(rows, settings).estimate.lower_bound);
+        };
+        fmt::print(stderr,
+                   "planner: table {}: {} rows, {} before, minimum {}: {} ({}) bound {} against {} "
+                   "{} bound {} {}\n",
+                   seed, t.rows, t.instructions.tokens, market.prefix_min, ours, order->reason,
+                   bound(reordered(job, order->fields)),
+                   judged(reordered(job, ggr(t, 4, 2).fields)),
+                   judged(reordered(job, ggr(t, 1000, 500).fields)),
+                   bound(reordered(job, ggr(t, 4, 2).fields)),
+                   bound(reordered(job, ggr(t, 1000, 500).fields)));
+      }
+      worst = std::max(worst, ours / theirs);
+      sum += ours / theirs;
+    }
+    json_.key("tables_over_ggr")
+        .begin_object()
+        .field("tables", static_cast<std::int64_t>(jobs))
+        .field("dearer", static_cast<std::int64_t>(dearer));
+    json_.key("worst")
+        .number(rounded(worst))
+        .key("mean")
+        .number(rounded(sum / static_cast<double>(jobs)))
+        .end_object();
+    expect(dearer == 0, fmt::format("tables: {} are dearer than GGR", dearer));
   }
 
   std::size_t items_;

@@ -78,13 +78,18 @@ Columns columns_of(const TableView& view) {
 
 struct Strategy {
   std::string_view name;
-  double length_power = 1;    // GGR weighs a value by the square of its length
+  double length_power = 1;  // GGR weighs a value by the square of its length
+  bool minimum =
+      false;  // what ends below the model's minimum counts for little: it is not cached by itself
   bool general_first = true;  // take implied, more frequent values before the value itself
+  // After so many groups, or levels of groups, the rest gets one order of fields by its statistics; 0: no limit.
+  std::uint32_t groups_max = 0, levels_max = 0;
 };
 
 class Grouper {
  public:
-  Grouper(const Columns& table, Strategy strategy) : table_(table), strategy_(strategy) {
+  Grouper(const Columns& table, Strategy strategy, double tokens_before, double prefix_min)
+      : table_(table), strategy_(strategy), tokens_before_(tokens_before), prefix_min_(prefix_min) {
     live_.resize(table.columns);
     start_.resize(table.columns);
     for (std::size_t c = 0; c < table.columns; ++c) {
@@ -99,11 +104,13 @@ class Grouper {
 
   TableOrder run() {
     const Mask all = table_.columns == 64 ? ~Mask{0} : (Mask{1} << table_.columns) - 1;
-    tasks_.push_back({0, table_.rows, all});
+    tasks_.push_back({0, table_.rows, all, tokens_before_, 0});
     while (!tasks_.empty()) {
       const auto task = tasks_.back();
       tasks_.pop_back();
-      if (task.left != 0) split(task);
+      if (task.left == 0) continue;
+      if (strategy_.levels_max != 0 && task.level >= strategy_.levels_max) settle(task);
+      else split(task);
     }
     return std::move(out_);
   }
@@ -112,7 +119,11 @@ class Grouper {
   struct Task {
     std::size_t begin = 0, end = 0;  // in out_.rows
     Mask left = 0;                   // columns not placed yet
+    double tokens = 0;               // of what stands before them, the same in all rows
+    std::uint32_t level = 0;
   };
+  // An inner prefix below the minimum may still be part of a longer one.
+  static constexpr double kBelowMinimum = 0.1;
   struct Group {
     double score = 0;
     std::uint32_t column = 0, value = 0, rows = 0;
@@ -133,11 +144,15 @@ class Grouper {
   }
   // What the value's rows stop repeating when they stand together, with all that it implies.
   [[nodiscard]] double score(std::uint32_t column, std::uint32_t value, std::uint32_t rows,
-                             std::uint32_t a_row, Mask left) const {
-    double sum = weight(table_.tokens[column][value]);
-    each(table_.implied[column] & left,
-         [&](std::uint32_t d) { sum += weight(table_.tokens[d][table_.value[d][a_row]]); });
-    return sum * (rows - 1.0);
+                             std::uint32_t a_row, const Task& task) const {
+    double tokens = table_.tokens[column][value];
+    double sum = weight(tokens);
+    each(table_.implied[column] & task.left, [&](std::uint32_t d) {
+      tokens += table_.tokens[d][table_.value[d][a_row]];
+      sum += weight(table_.tokens[d][table_.value[d][a_row]]);
+    });
+    const bool short_of_it = strategy_.minimum && task.tokens + tokens < prefix_min_;
+    return sum * (rows - 1.0) * (short_of_it ? kBelowMinimum : 1);
   }
 
   void place(std::uint32_t row, Mask left_before, std::uint32_t column) {
@@ -162,7 +177,7 @@ class Grouper {
           start = static_cast<std::uint32_t>(postings_.size()) + 1;
           postings_.resize(postings_.size() + live[v] + 1);
           postings_[start - 1] = 0;  // the count goes before the rows
-          groups.push_back({score(c, v, live[v], row, task.left), c, v, live[v]});
+          groups.push_back({score(c, v, live[v], row, task), c, v, live[v]});
         }
         postings_[start + postings_[start - 1]++] = row;
       }
@@ -203,13 +218,13 @@ class Grouper {
 
   // Of the constant columns, the one whose value has more rows than the group and saves most; itself when there is none.
   [[nodiscard]] std::uint32_t most_general(const Group& group, std::uint32_t row, Mask constant,
-                                           Mask left) const {
+                                           const Task& task) const {
     std::uint32_t best = group.column;
     double most = 0;
     each(constant & ~(Mask{1} << group.column), [&](std::uint32_t d) {
       const auto v = table_.value[d][row];
       if (live_[d][v] <= group.rows) return;
-      const double own = score(d, v, live_[d][v], row, left);
+      const double own = score(d, v, live_[d][v], row, task);
       if (own <= most) return;
       most = own;
       best = d;
@@ -237,7 +252,7 @@ class Grouper {
       auto rows = rows_of(group.column, group.value);
       auto constant = constant_in(rows, task.left);
       if (strategy_.general_first) {
-        const auto general = most_general(group, rows.front(), constant, task.left);
+        const auto general = most_general(group, rows.front(), constant, task);
         if (general != group.column) {
           queue.push(group);  // what is left of it is looked at again
           rows = rows_of(general, table_.value[general][rows.front()]);
@@ -245,14 +260,21 @@ class Grouper {
         }
       }
       claim(task, rows, constant, order, below);
+      if (strategy_.groups_max != 0 && below.size() >= strategy_.groups_max) break;
     }
+    const auto rest = order.size();
     for (auto i = task.begin; i < task.end; ++i)
-      if (!taken_[out_.rows[i]]) finish_row(out_.rows[i], task.left, order);
+      if (!taken_[out_.rows[i]]) order.push_back(out_.rows[i]);
     forget_groups(task);
+    if (strategy_.groups_max != 0)
+      below.push_back({rest, order.size(), task.left, task.tokens, strategy_.levels_max});
+    else
+      for (auto i = rest; i < order.size(); ++i) finish_row(order[i], task.left);
     for (const auto row : order) taken_[row] = false;
     std::ranges::copy(order, out_.rows.begin() + static_cast<std::ptrdiff_t>(task.begin));
     for (auto& next : below)
-      tasks_.push_back({next.begin + task.begin, next.end + task.begin, next.left});
+      tasks_.push_back(
+          {next.begin + task.begin, next.end + task.begin, next.left, next.tokens, next.level});
   }
 
   void claim(const Task& task, const std::vector<std::uint32_t>& rows, Mask constant,
@@ -276,19 +298,52 @@ class Grouper {
       order.push_back(row);
       each(task.left, [&](std::uint32_t c) { --live_[c][table_.value[c][row]]; });
     }
-    below.push_back({begin, order.size(), task.left & ~constant});
+    double tokens = task.tokens;
+    for (const auto c : columns) tokens += table_.tokens[c][table_.value[c][rows.front()]];
+    below.push_back({begin, order.size(), task.left & ~constant, tokens, task.level + 1});
   }
 
-  void finish_row(std::uint32_t row, Mask left, std::vector<std::uint32_t>& order) {
-    order.push_back(row);
+  void finish_row(std::uint32_t row, Mask left) {
     each(left, [&](std::uint32_t c) {
       place(row, left, c);
       left &= ~(Mask{1} << c);
     });
   }
 
+  // One order for all rows of the task: columns by what their repetitions save on the mean of a row.
+  void settle(const Task& task) {
+    if (task.begin == task.end) return;
+    std::vector<std::pair<double, std::uint32_t>> columns;
+    const auto rows = std::span(out_.rows).subspan(task.begin, task.end - task.begin);
+    each(task.left, [&](std::uint32_t c) {
+      double distinct = 0, sum = 0;
+      for (const auto row : rows) {
+        const auto v = table_.value[c][row];
+        if (live_[c][v]++ == 0) ++distinct;
+        sum += weight(table_.tokens[c][v]);
+      }
+      for (const auto row : rows) live_[c][table_.value[c][row]] = 0;
+      columns.emplace_back(-sum * (1 / distinct - 1 / static_cast<double>(rows.size())), c);
+    });
+    std::ranges::sort(columns);
+    std::ranges::sort(rows, [&](auto a, auto b) {
+      for (const auto& [score, c] : columns)
+        if (table_.value[c][a] != table_.value[c][b])
+          return table_.value[c][a] < table_.value[c][b];
+      return a < b;
+    });
+    for (const auto row : rows) {
+      Mask left = task.left;
+      for (const auto& [score, c] : columns) {
+        place(row, left, c);
+        left &= ~(Mask{1} << c);
+      }
+    }
+  }
+
   const Columns& table_;
   Strategy strategy_;
+  double tokens_before_, prefix_min_;
   TableOrder out_;
   std::vector<Task> tasks_;
   std::vector<std::vector<std::uint32_t>>
@@ -335,10 +390,22 @@ Result<TableOrder> order_table(const TableView& table, const PrefixSettings& set
   const auto as_it_came = best.cost;
   best.reason = "no other order of the fields shares more than the one they came in";
   const auto columns = columns_of(table);
-  for (const Strategy strategy : {Strategy{"the more general values first", 1, true},
-                                  Strategy{"the groups that save most first", 1, false},
-                                  Strategy{"long values first", 2, false}}) {
-    auto order = Grouper(columns, strategy).run();
+  for (const Strategy strategy : {
+           Strategy{.name = "the more general values first"},
+           Strategy{.name = "the groups that save most first", .general_first = false},
+           Strategy{.name = "long values first", .length_power = 2, .general_first = false},
+           Strategy{.name = "long and more general values first", .length_power = 2},
+           Strategy{.name = "what reaches the minimum first", .minimum = true},
+           Strategy{.name = "a few long groups, the rest by statistics",
+                    .length_power = 2,
+                    .general_first = false,
+                    .groups_max = 4,
+                    .levels_max = 2},
+       }) {
+    const auto before = static_cast<double>(table.before.tokens);
+    const auto prefix_min = static_cast<double>(settings.prefix_min.count);
+    if (strategy.minimum && before >= prefix_min) continue;  // everything reaches it
+    auto order = Grouper(columns, strategy, before, prefix_min).run();
     order.cost = price_of(table, order, settings);
     if (order.cost >= best.cost) continue;
     best = std::move(order);

@@ -392,7 +392,6 @@ Result<TableOrder> order_table(const TableView& table, const PrefixSettings& set
   const auto columns = columns_of(table);
   for (const Strategy strategy : {
            Strategy{.name = "the more general values first"},
-           Strategy{.name = "the groups that save most first", .general_first = false},
            Strategy{.name = "long values first", .length_power = 2, .general_first = false},
            Strategy{.name = "long and more general values first", .length_power = 2},
            Strategy{.name = "what reaches the minimum first", .minimum = true},

@@ -17,9 +17,7 @@
 namespace weir::bench {
 namespace {
 
-double rounded(double value) {
-  return static_cast<double>(static_cast<std::int64_t>(value * 1e4 + 0.5)) / 1e4;
-}
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
 double pico(MoneySum sum) { return static_cast<double>(sum.pico); }
 double cost_of(const Workload& workload, const std::vector<Send>& sends, const Market& market) {
   return static_cast<double>(judge(workload, sends, market).pico);

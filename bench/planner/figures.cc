@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <ctime>
 #include <functional>
 #include <optional>
@@ -125,9 +126,7 @@ class Run {
     return reordered(workload, order->fields);
   }
 
-  static double rounded(double value) {
-    return static_cast<double>(static_cast<std::int64_t>(value * 1e4 + 0.5)) / 1e4;
-  }
+  static double rounded(double value) { return std::round(value * 1e4) / 1e4; }
 
   std::size_t items_;
   json::Writer json_;

@@ -122,7 +122,8 @@ inline std::int64_t cost_of(const std::vector<std::vector<BlockKey>>& items,
     for (const auto mark : request.marks) {
       if (tokens[mark] < rules.prefix_min) continue;
       end = std::max(end, tokens[mark]);
-      for (std::size_t b = mark + 1; b-- > 0 && mark - b < rules.lookback;)
+      const std::size_t from = mark + 1 > rules.lookback ? mark + 1 - rules.lookback : 0;
+      for (std::size_t b = from; b <= mark; ++b)
         if (written.contains(prefixes[b])) read = std::max(read, tokens[b]);
     }
     for (const auto mark : request.marks)

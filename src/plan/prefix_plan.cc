@@ -56,7 +56,6 @@ PrefixPlan PrefixPlan::make(PrefixTree tree, const PrefixSettings& settings) {
   auto choice = best_choice(plan.tree_, settings);
   const bool automatic = settings.mode == CacheMode::kAutomatic;
   plan.marks_max_ = automatic ? 0 : std::min<std::uint32_t>(settings.breakpoints_max, Marks::kMax);
-  plan.lookback_ = settings.lookback_blocks;
   plan.arrange(settings, choice);
   double saved = plan.schedule_.saved;
   if (settings.route == Route::kBatch && choice.count > 0) {

@@ -105,7 +105,7 @@ class PrefixPlan {
   std::vector<std::uint32_t> order_;            // rank to position; empty: the same
   std::vector<std::uint32_t> prime_positions_;  // ascending
   std::vector<std::uint32_t> prime_stages_;     // of those
-  std::uint32_t marks_max_ = 0, lookback_ = 0;
+  std::uint32_t marks_max_ = 0;
 };
 
 }  // namespace weir::plan

@@ -315,6 +315,31 @@ RC_GTEST_PROP(PrefixPlanProperty, IsNearTheExactOptimum, (std::uint64_t seed)) {
   RC_ASSERT(plan.estimate.lower_bound.pico <= least);
 }
 
+// The short form of bench/planner: a shared part, tenants with tasks, conversations that grow, all mixed.
+TEST(PrefixPlan, TheLowerBoundIsReachedWhereItCanBe) {
+  SeededRandom random(6);
+  Items documents, tasks, conversations;
+  std::vector<Item> sessions(12);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    const auto document = static_cast<std::uint32_t>(30 + random.below(900));
+    documents.push_back({{1, 6000}, {1000 + i, document}});
+    const auto tenant = random.below(12), task = random.below(4);
+    tasks.push_back({{1 + tenant, 1500}, {100 + tenant * 4 + task, 800}, {1000 + i, document}});
+    auto& session = sessions[random.below(sessions.size())];
+    if (session.empty() || session.size() > 60) session = {{1, 4000}, {random.next(), 200}};
+    for (std::uint64_t b = 0; b < 3; ++b)
+      session.push_back({random.next(), static_cast<std::uint32_t>(20 + random.below(700))});
+    conversations.push_back(session);
+  }
+  const ExactRules exact{.input = kInput, .read = kRead, .write = kWrite, .prefix_min = 1024};
+  for (const auto& items : {documents, tasks, conversations}) {
+    const auto plan = plan_of(items, rules());
+    const auto cost = static_cast<double>(cost_of(items, sent(plan), exact));
+    EXPECT_LE(cost, 1.02 * static_cast<double>(plan.estimate.lower_bound.pico));
+    EXPECT_LT(cost, 0.4 * static_cast<double>(plan.estimate.uncached.pico));
+  }
+}
+
 TEST(PrefixBound, ScalesToWhatTheProviderCounted) {
   PrefixTrie trie;
   for (const auto& item : shared(1'000, 2000)) trie.add(item);

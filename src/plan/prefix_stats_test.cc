@@ -99,7 +99,7 @@ TEST(PrefixStats, WhatIsNoSuchTextIsAnError) {
   }
   std::string many = head;
   for (std::size_t i = 0; i <= PrefixStats::kEntriesMax; ++i)
-    many += std::to_string(100'000 + i) + " 1 2 3\n";
+    many.append(std::to_string(100'000 + i)).append(" 1 2 3\n");
   EXPECT_THAT(PrefixStats::parse(many).error().message, HasSubstr("more than 4096"));
 }
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/random.h"
+
 namespace weir::plan {
 namespace {
 
@@ -64,6 +66,31 @@ TEST(AfterProbe, TheAnswersDecide) {
   auto pessimist = large();
   pessimist.hit_rate = corrected(0.3, {});
   EXPECT_TRUE(after_probe(pessimist, 360, 399).mark);
+}
+
+// The short form of bench/planner: 30,000 items at 1h prices (write 2, read 0.1), 0.3 where 0.9 was expected.
+TEST(Probe, AWrongExpectationCostsLittleAndARightOneNothing) {
+  for (const double rate : {0.3, 0.9}) {
+    SeededRandom random(9);
+    const auto input = large();
+    const auto probe = plan_probe(input);
+    double cost = 2;  // per prefix token: the prime writes it
+    std::uint64_t hits = 0;
+    const auto marked = [&] {
+      const bool hit = random.unit() < rate;
+      cost += hit ? 0.1 : 2;
+      return hit;
+    };
+    for (std::uint64_t i = 1; i < probe.items; ++i) hits += marked() ? 1 : 0;
+    const auto after = after_probe(input, hits, probe.items - 1);
+    for (auto i = probe.items; i < input.items; ++i) {
+      if (after.mark) marked();
+      else cost += 1;
+    }
+    const double plain = static_cast<double>(input.items);
+    if (rate < 0.5) EXPECT_LE(cost, 1.05 * plain);
+    else EXPECT_LE(cost, 0.35 * plain);
+  }
 }
 
 TEST(AfterProbe, NoAnswersChangeNothing) {

@@ -55,6 +55,10 @@ class SameAdapter : public provider::Adapter {
   [[nodiscard]] std::unique_ptr<provider::StreamDecoder> stream_decoder() const override {
     return inner->stream_decoder();
   }
+  [[nodiscard]] provider::RateLimits rate_limits(const http::Headers& headers,
+                                                 Time now) const override {
+    return inner->rate_limits(headers, now);
+  }
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view model) const override {
     return inner->encode_probe(credentials, model);

@@ -5,8 +5,6 @@
 #include <cstdlib>
 #include <string>
 #include <vector>
-#include <string>
-#include <vector>
 
 #include "checks.h"
 

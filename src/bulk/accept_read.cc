@@ -95,8 +95,8 @@ Result<std::unique_ptr<AcceptedInput>> AcceptedInput::open(const std::string& di
 Result<std::optional<std::uint64_t>> AcceptedInput::same_as(std::uint64_t item) const {
   if (impl_->repeats.get() < 0) return std::nullopt;
   std::array<char, 8> bytes{};
-  WEIR_TRY(const auto length,
-           read_at(impl_->repeats.get(), item * bytes.size(), bytes, file_in(impl_->dir, kSameFile)));
+  WEIR_TRY(const auto length, read_at(impl_->repeats.get(), item * bytes.size(), bytes,
+                                      file_in(impl_->dir, kSameFile)));
   std::uint64_t value = 0;
   std::memcpy(&value, bytes.data(), length);  // behind its end nothing is repeated
   if (length < bytes.size() || value == 0 || value > item) return std::nullopt;

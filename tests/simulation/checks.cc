@@ -72,11 +72,16 @@ void check_line(Check& c, std::uint64_t item, json::Value line) {
   if (c.world.documents().rejected(item) && !failed)
     c.find("item {} was rejected and has an answer", item);
   const auto attempt = line["attempt_id"].string_or("");
+  const bool repeats = line.find("same_as").has_value();
+  const auto same = c.world.documents().same_as(item).value_or(std::nullopt);
+  if (repeats && !same) c.find("item {} repeats nothing and was not sent", item);
+  if (!repeats && same && !failed) c.find("item {} repeats {} and was sent", item, *same);
   // The simulated model tells what it has read: an answer is its own document's.
-  if (succeeded && line["answer"].string_or("").find(fmt::format("Document {} tells", item)) ==
-                       std::string_view::npos)
+  if (succeeded && line["answer"].string_or("").find(fmt::format(
+                       "Document {} tells", same.value_or(item))) == std::string_view::npos)
     c.find("item {} has the answer of another: {}", item, line["answer"].string_or(""));
-  if (succeeded && attempt.empty()) c.find("item {} has an answer without an attempt", item);
+  if (succeeded && attempt.empty() && !repeats)
+    c.find("item {} has an answer without an attempt", item);
   if (attempt.empty()) return;
   const auto cost = parse_usd(line["cost_usd"].string_or(""));
   if (!c.answered.emplace(attempt, cost ? cost->pico : -1).second)

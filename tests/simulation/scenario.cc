@@ -171,6 +171,18 @@ void draw_job(Random& random, Scenario& s) {
   s.hit_rate = random.unit();
 }
 
+void draw_policy(Rules& rules, Scenario& s) {
+  if (rules.maybe(0.15)) s.repeated = 0.3;
+  if (rules.maybe(0.05)) s.cancel_at = rules.between(0, 40);
+  if (s.wish == plan::RouteWish::kBatch) {
+    if (rules.maybe(0.1)) s.fallback = false;
+    if (rules.maybe(0.15)) s.bad = rules.maybe(0.2) ? 1.0 : 0.08;
+    if (rules.maybe(0.1)) s.batch_timeout = std::chrono::minutes(rules.between(5, 600));
+    if (rules.maybe(0.1)) s.fallback_timeout = std::chrono::seconds(rules.between(1, 1200));
+  }
+  if (!s.fallback || s.cancel_at) s.answers_refused = true;
+}
+
 }  // namespace
 
 Scenario Scenario::draw(std::uint64_t seed) {
@@ -178,6 +190,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   Scenario s{.seed = seed};
   draw_job(random, s);
   Rules rules(random);
+  draw_policy(rules, s);
   if (rules.maybe(0.6)) {
     if (rules.maybe(0.6)) sync_faults(rules, s);
     if (s.wish == plan::RouteWish::kBatch) {
@@ -224,12 +237,16 @@ std::string Scenario::text() const {
       "power losses, "
       "{} disk failures, "
       "{} drains, "
+      "repeated {:.1f}, bad {:.2f}, fallback {}, batch timeout {}, fallback timeout {}, cancelled "
+      "{}, "
       "deadline {}, spend-max {}, batches of {} x {}, concurrency {}, not sent {:.2f}, clock wrong "
       "up to "
       "{}, away for days {:.1f}, created {} off, mis-keyed {:.2f}, told cancelled {:.2f}, faults "
       "{}",
       seed, provider, model, route, items, long_prefix ? "long" : "short", crashes_max, crash_span,
-      death ? *death == Death::kPowerLoss : power_losses, disk_failures_max, drains_max,
+      death ? *death == Death::kPowerLoss : power_losses, disk_failures_max, drains_max, repeated,
+      bad, fallback, batch_timeout ? human_duration(*batch_timeout) : "none",
+      fallback_timeout ? human_duration(*fallback_timeout) : "none", cancel_at.has_value(),
       deadline ? human_duration(*deadline) : "none", spend_max ? to_usd(*spend_max) : "none",
       batch_requests, batches_running, concurrency, not_sent, human_duration(clock_wrong_max),
       long_away, wire.created_skew.count(), wire.mis_keyed, wire.cancelled_billed,
@@ -246,14 +263,28 @@ bool Documents::rejected(std::uint64_t index) const {
   return SeededRandom(hash64("rejected", scenario_.seed + index)).unit() < scenario_.rejected;
 }
 
+Result<std::optional<std::uint64_t>> Documents::same_as(std::uint64_t index) {
+  const auto repeats = [&](std::uint64_t item) {
+    return item > 0 && !rejected(item) &&
+           SeededRandom(hash64("repeats", scenario_.seed + item)).unit() < scenario_.repeated;
+  };
+  if (!repeats(index)) return std::nullopt;
+  const auto first = hash64("first", scenario_.seed + index) % index;
+  return rejected(first) || repeats(first) ? std::nullopt : std::optional(first);
+}
+
 Result<engine::Item> Documents::item(std::uint64_t index) {
   engine::Item item{.id = fmt::format("doc-{}", index), .line = index + 1};
   if (rejected(index)) {
     item.rejected = Error{.kind = ErrorKind::kInvalidArgument, .message = "it is no good"};
     return item;
   }
-  SeededRandom random(hash64("document", scenario_.seed * 1000 + index));
-  std::string text = fmt::format("Document {} tells of", index);
+  WEIR_TRY(const auto same, same_as(index));
+  const auto first = same.value_or(index);
+  SeededRandom random(hash64("document", scenario_.seed * 1000 + first));
+  std::string text = fmt::format("Document {} tells of", first);
+  if (SeededRandom(hash64("bad", scenario_.seed + first)).unit() < scenario_.bad)
+    text += fmt::format(" {}", kBad);
   for (auto words = 3 + random.below(20); words > 0; --words)
     text += fmt::format(" stone{}", random.below(100));
   item.request.system.push_back({.text = prefix_});

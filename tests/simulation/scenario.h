@@ -21,6 +21,11 @@ struct Scenario {
   bool long_prefix = false;  // long enough for the prompt cache
   double rejected = 0;       // share of items that were no good at accept
   double unfit = 0;          // share of answers that fail their check
+  double repeated = 0;       // share of items that ask what an earlier one asks, and are not sent
+  double bad = 0;  // share of items that get a whole batch refused, without a word which they are
+  bool fallback = true;  // to the standard API
+  std::optional<Duration> batch_timeout, fallback_timeout;
+  std::optional<std::uint64_t> cancel_at;  // turn of a process at which the user cancels the job
   std::uint64_t concurrency = 8, batches_running = 4, batch_requests = 50000;
   std::optional<Duration> deadline;
   std::optional<Money> spend_max;  // lifted once the job has stopped there
@@ -61,6 +66,10 @@ class Documents final : public engine::ItemSource {
   Result<engine::CheckedText> check(const llm::Response& response) override;
   [[nodiscard]] std::uint64_t prefix_bytes() const { return prefix_.size(); }
   [[nodiscard]] bool rejected(std::uint64_t index) const;
+  Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override;
+  [[nodiscard]] bool has_same() const override { return scenario_.repeated > 0; }
+  /// What the text of a bad item holds.
+  static constexpr std::string_view kBad = "unspeakable";
 
  private:
   const Scenario& scenario_;

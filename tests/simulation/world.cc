@@ -101,11 +101,14 @@ Result<void> World::open(Process& process) {
       .spend_max = spend_max_,
       .concurrency_max = scenario_.concurrency,
       .batches_running_max = scenario_.batches_running,
+      .fallback_to_standard = scenario_.fallback,
+      .batch_timeout = scenario_.batch_timeout,
       .folder = folder(),
       .output_path = output_path(),
       .output_max = Tokens{200},
       .prefix_bytes = documents_.prefix_bytes(),
       .variable_bytes_mean = 150};
+  if (scenario_.fallback_timeout) options.fallback_timeout = *scenario_.fallback_timeout;
   WEIR_TRY(process.engine,
            engine::JobEngine::create(
                std::move(options),
@@ -228,6 +231,8 @@ World::End World::turns(Process& process) {
       engine.drain();
       ++drains_;
     }
+    if (count == scenario_.cancel_at)
+      if (auto cancelled = engine.cancel(); !cancelled) return broke(cancelled.error());
     auto turn = engine.turn(clock(process));
     if (!turn) return broke(turn.error());
     learn(process);
@@ -345,6 +350,11 @@ http::Request World::request(http::Method method, std::string_view path) const {
   return request;
 }
 
+bool World::image_is_bad(const std::string& path) const {
+  const auto image = disk_.find(path);
+  return image && image->bytes().find(Documents::kBad) != std::string::npos;
+}
+
 World::Delivery World::perform(Process& process, engine::Call call) {
   Delivery delivery{.at = now_,
                     .order = ++order_,
@@ -366,6 +376,10 @@ World::Delivery World::perform(Process& process, engine::Call call) {
     return delivery;
   }
   expect_intent(process, call, *request);
+  if (call.operation == "create" && image_is_bad(call.image_path)) {
+    delivery.response = {.status = 400, .headers = {}, .body = "{}"};
+    return delivery;
+  }
   using Fate = sim::Reply::Fate;
   const auto reply = simulator_->handle(std::move(*request), now_);
   if (succeeded(reply.head.status)) {  // it happened, whether or not anybody hears so

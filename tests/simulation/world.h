@@ -109,6 +109,7 @@ class World {
   Result<void> pass_time(Process& process, Time until);
   Result<void> pulse(Process& process);
   Delivery perform(Process& process, engine::Call call);
+  [[nodiscard]] bool image_is_bad(const std::string& path) const;
   Result<http::Request> assemble(Process& process, const engine::Call& call);
   Result<void> deliver(Process& process, Delivery delivery);
   Result<void> deliver_rows(Process& process, Delivery& delivery);

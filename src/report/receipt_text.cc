@@ -130,7 +130,9 @@ std::string to_json(const Receipt& r) {
       .field("route", llm::to_string(r.route));
   w.key("items").begin_object();
   count("total", r.total), count("succeeded", r.succeeded), count("failed", r.failed),
-      count("cancelled", r.cancelled), count("deduplicated", r.same);
+      count("cancelled", r.cancelled);
+  w.end_object().key("deduplicated").begin_object();
+  count("items", r.same), usd("usd", r.same_cost);
   w.end_object().key("cost").begin_object();
   usd("spent_usd", r.spent), usd("baseline_usd", r.baseline),
       usd("automatic_baseline_usd", r.automatic_baseline);
@@ -139,7 +141,6 @@ std::string to_json(const Receipt& r) {
   usd("saved_by_batch_usd", r.saved_by_batch), usd("saved_by_cache_usd", r.saved_by_cache);
   usd("lost_to_repeats_usd", r.lost_to_repeats), usd("miss_premium_usd", r.miss_premium);
   usd("lower_bound_usd", r.lower_bound), usd("exposure_usd", r.exposure);
-  usd("deduplicated_usd", r.same_cost);
   if (r.provider_bill) usd("provider_bill_usd", *r.provider_bill);
   else w.key("provider_bill_usd").null();
   w.key("losses").begin_array();

@@ -242,7 +242,7 @@ class Dedup(harness.CliTest):
                 self.assertEqual([line["answer"] for line in lines], [line["answer"] for line in lines[:12]] * 3)
                 self.assertEqual(len(job.bill()), 12)
                 self.assert_ledger_equals_bill(job)
-                self.assertEqual(job.report()["items"]["deduplicated"], 24)
+                self.assertEqual(job.report()["deduplicated"]["items"], 24)
                 self.assertIn("24: sent once", job.report_text())
 
 

@@ -30,6 +30,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
   /// Not there: fine. After a power loss it may be there again.
   virtual Result<void> remove(const std::string& path) = 0;
+  /// Replaces `to` by `from` at once; durable when it returns. Both are in the same file system.
+  virtual Result<void> rename(const std::string& from, const std::string& to) {
+    return fail(ErrorKind::kUnsupported, "cannot rename " + from + " to " + to);
+  }
 };
 
 }  // namespace weir::engine

@@ -130,6 +130,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;
     state.reason = finished.error.text();
+    state.settled = Settled::kNo;
     ++batches_held_;  // its ceiling stays reserved: what it costs is not known
     reason(fmt::format("batch {} is held: {}", state.number, state.reason));
     return {};
@@ -138,6 +139,8 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   images_done_.push_back(image_path(state.number));
   state.image_kept = false;
   ++batches_ended_;
+  if (state.settled == Settled::kNotMade || state.settled == Settled::kLost)
+    return settled_by_hand(run, now);
   if (finished.outcome == Outcome::kRefused) return refused(run, finished, now);
   state.phase = BatchPhase::kEnded;
   job_.refusals_in_a_row = 0;

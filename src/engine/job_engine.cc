@@ -92,6 +92,7 @@ Result<void> JobEngine::commit_now(std::string name) {
       commit.aggregates.push_back(
           {AggregateKind::kBatch, number, job_.identity.account, run.version, run.state.encode()});
   commit.ledger = ledger_pending_;
+  commit.ledger_repeats = answers_undone_;
   std::sort(rows_dirty_.begin(), rows_dirty_.end());
   rows_dirty_.erase(std::unique(rows_dirty_.begin(), rows_dirty_.end()), rows_dirty_.end());
   for (const auto item : rows_dirty_)
@@ -103,6 +104,7 @@ Result<void> JobEngine::commit_now(std::string name) {
   for (auto& [number, run] : batches_)
     if (std::exchange(run.dirty, false)) ++run.version;
   ledger_pending_.clear();
+  answers_undone_.clear();
   rows_dirty_.clear();
   rows_ended_.clear();
   for (const auto slot : slots_settled_) parts_.journal.release(slot);
@@ -189,6 +191,7 @@ bool JobEngine::out_of_work() const {
 
 Result<void> JobEngine::finish(Time now) {
   WEIR_CHECK(extend_output(true));
+  if (job_.rebuilding) WEIR_CHECK(replace_output());
   job_.phase = JobPhase::kDone;
   job_.ended_at = now;
   return commit_now("done");

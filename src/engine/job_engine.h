@@ -6,6 +6,7 @@
 // commits before it returns what must be journalled first, so a crash at any point is a crash between two turns.
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -131,6 +132,15 @@ class JobEngine {
   void drain() { draining_ = true; }
   /// Batches are cancelled, what they finished is taken, and every other item ends cancelled; turn().done comes then.
   Result<void> cancel();
+  /// Opens items of an ended job again, for each of which `wanted` says so of its last record; only those that failed or were
+  /// cancelled are asked about. Ledger entries of earlier tries stay; the output is written anew beside the old one and replaces
+  /// it when every item has ended again. Returns how many were opened: with 0 nothing has changed.
+  /// @error kInvalidArgument the job has not ended, or a batch is held: its rows may yet answer what would be tried again.
+  using Wanted = std::function<Result<bool>(const ResultLog::Record&)>;
+  Result<std::uint64_t> retry(const Wanted& wanted, Time now) { return reopen(wanted, now); }
+  /// A human says what became of a held batch; the engine goes on from there.
+  /// @error kNotFound no such batch; kInvalidArgument it is not held, or the answer cannot be true of it.
+  Result<void> settle(std::uint64_t number, const provider::Settlement& settlement, Time now);
   /// Commits what is settled; drivers call it every 100 ms of real time while there is traffic.
   Result<void> flush();
   /// Whether flush() has something worth a commit.
@@ -296,6 +306,18 @@ class JobEngine {
   Result<void> answer_same(std::uint64_t item, std::uint64_t first);
   Result<void> answer_repeats();
 
+  // job_again.cc: ended items are tried again, held batches settled by hand
+  Result<std::uint64_t> reopen(const Wanted& wanted, Time now);
+  Result<void> reopen_item(const ResultLog::Record& record, Time now);
+  Result<void> reopen_repeat(const ResultLog::Record& record, std::uint64_t first);
+  Result<void> reopen_firsts(std::vector<std::uint64_t>& items, Time now);
+  std::string output_file() const;
+  Result<Watermark> output_so_far();
+  Result<void> replace_output();
+  Result<BatchRun> held_batch(std::uint64_t number, const provider::Settlement& settlement);
+  Result<void> settled_by_hand(BatchRun& run, Time now);
+  Result<void> book_lost(const BatchRun& run, Time now);
+
   // job_cancel.cc
   Result<void> cancel_turn(Time now);
   static Error job_cancelled();
@@ -343,6 +365,8 @@ class JobEngine {
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
 
   std::vector<cost::LedgerEntry> ledger_pending_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      answers_undone_;                        // ledger keys whose item is open again
   std::vector<std::uint32_t> slots_settled_;  // to release after the commit
   std::vector<std::string> images_done_;      // to remove after the commit
   std::vector<Call> calls_;

@@ -30,14 +30,18 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
                 fmt::format("{} belongs to another job: {}", options_.output_path, changed),
                 "undo the change, choose another output, or begin again with --restart");
   options_.deadline = job_.deadline;
-  WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items,
+  WEIR_TRY(job_.output, output_so_far());
+  WEIR_TRY(log_, ResultLog::open(parts_.files, options_.folder, output_file(), job_.items,
                                  job_.segment_bytes, job_.output));
   WEIR_TRY(plan_, PlanSegment::open(parts_.files, options_.folder, job_.plan_entries));
   // Images that were begun and not finished; the number of the last one may not be committed.
   for (auto number = last_batch + 1; number <= job_.batches + 1; ++number)
     images_done_.push_back(image_path(number));
   WEIR_TRY(auto rows, parts_.store.load_items());
-  for (auto& row : rows) deviating_.emplace(row.item, std::move(row));
+  for (auto& row : rows) {
+    WEIR_CHECK(log_->reopen(row.item));  // an item with a row is open, whatever its slot still says
+    deviating_.emplace(row.item, std::move(row));
+  }
   WEIR_CHECK(recover_journal());
   WEIR_TRY(counts_, log_->count());
   for (const auto& [item, row] : deviating_)

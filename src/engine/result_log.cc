@@ -2,112 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <vector>
-
-#include "base/hash.h"
+#include "engine/result_frame.h"
 
 namespace weir::engine {
 namespace {
 
-// A frame: this header (little-endian, as every machine Weir runs on), the line, the raw usage. The CRC covers all after itself.
-struct FrameHeader {
-  std::uint32_t magic = kMagic;
-  std::uint32_t crc = 0;
-  std::uint64_t item = 0;
-  std::uint64_t sequence = 0;
-  std::uint32_t line_bytes = 0;
-  std::uint32_t usage_bytes = 0;
-  std::uint32_t end = 0;
-  std::uint32_t batch = 0;
-  static constexpr std::uint32_t kMagic = 0x52494557;  // "WEIR"
-};
-static_assert(sizeof(FrameHeader) == 40);
-constexpr std::size_t kCrcFrom = offsetof(FrameHeader, item);
-// A row may have 32 MB; with escapes and the rest of the line this is never reached by an honest frame.
-constexpr std::uint32_t kFrameBytesMax = 256U << 20;
-constexpr std::size_t kSlotBytes = 16;
-constexpr std::size_t kSlotsAtOnce = 4096;
-
-std::uint32_t frame_crc(std::string_view frame) { return crc32c(frame.substr(kCrcFrom)); }
-
-std::string encode_frame(const ResultLog::Record& record) {
-  FrameHeader header;
-  header.item = record.item;
-  header.sequence = record.sequence;
-  header.batch = static_cast<std::uint32_t>(record.batch);
-  header.line_bytes = static_cast<std::uint32_t>(record.line.size());
-  header.usage_bytes = static_cast<std::uint32_t>(record.usage_raw.size());
-  header.end = static_cast<std::uint32_t>(record.end);
-  std::string frame(sizeof header, '\0');
-  std::memcpy(frame.data(), &header, sizeof header);
-  frame += record.line;
-  frame += record.usage_raw;
-  header.crc = frame_crc(frame);
-  std::memcpy(frame.data(), &header, sizeof header);
-  return frame;
-}
-
-// The header when these bytes begin with a plausible one.
-std::optional<FrameHeader> header_of(std::string_view bytes) {
-  FrameHeader header;
-  if (bytes.size() < sizeof header) return std::nullopt;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != FrameHeader::kMagic) return std::nullopt;
-  if (std::uint64_t{header.line_bytes} + header.usage_bytes > kFrameBytesMax) return std::nullopt;
-  if (header.end == 0 || header.end > 3) return std::nullopt;
-  return header;
-}
-
-std::optional<ResultLog::Record> decode_frame(std::string_view frame) {
-  const auto header = header_of(frame);
-  if (!header || frame.size() != sizeof *header + header->line_bytes + header->usage_bytes)
-    return std::nullopt;
-  if (frame_crc(frame) != header->crc) return std::nullopt;
-  return ResultLog::Record{
-      .item = header->item,
-      .batch = header->batch,
-      .sequence = header->sequence,
-      .end = static_cast<ItemEnd>(header->end),
-      .line = std::string(frame.substr(sizeof *header, header->line_bytes)),
-      .usage_raw = std::string(frame.substr(sizeof *header + header->line_bytes))};
-}
-
-std::unexpected<Error> damaged_record(std::uint64_t item) {
-  return fail(ErrorKind::kInternal, fmt::format("the record of item {} is damaged", item),
-              "the store is damaged: restore it, or begin again with --restart");
-}
-
-struct Slot {
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;
-  std::uint32_t end = 0;
-};
-static_assert(sizeof(Slot) == kSlotBytes);
-
-// Calls visit(item, slot) for every slot that the file has; the last one may be torn.
-template <class Visit>
-Result<void> visit_slots(File& file, std::uint64_t items, Visit&& visit) {
-  std::vector<char> bytes(kSlotsAtOnce * kSlotBytes);
-  for (std::uint64_t first = 0; first < items; first += kSlotsAtOnce) {
-    WEIR_TRY(const auto got, file.read(first * kSlotBytes, bytes));
-    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(got), bytes.end(), '\0');
-    for (std::size_t i = 0; i * kSlotBytes < got && first + i < items; ++i) {
-      Slot slot;
-      std::memcpy(&slot, bytes.data() + i * kSlotBytes, sizeof slot);
-      if (slot.end != 0) WEIR_CHECK(visit(first + i, slot));
-    }
-    if (got < bytes.size()) break;
-  }
-  return {};
-}
-
 Result<ResultCounts> count_slots(File& file, std::uint64_t items, std::uint64_t segment_bytes) {
   ResultCounts counts;
   WEIR_CHECK(visit_slots(file, items, [&](std::uint64_t, const Slot& slot) -> Result<void> {
-    if (slot.offset + slot.length > segment_bytes) return {};
+    if (!slot.within(segment_bytes)) return {};
     switch (static_cast<ItemEnd>(slot.end)) {
       case ItemEnd::kSucceeded: ++counts.succeeded; break;
       case ItemEnd::kFailed: ++counts.failed; break;
@@ -117,20 +20,6 @@ Result<ResultCounts> count_slots(File& file, std::uint64_t items, std::uint64_t 
     return {};
   }));
   return counts;
-}
-
-Result<Slot> read_slot(File& file, std::uint64_t item) {
-  std::array<char, kSlotBytes> bytes{};
-  WEIR_CHECK(file.read(item * kSlotBytes, bytes));
-  Slot slot;
-  std::memcpy(&slot, bytes.data(), sizeof slot);
-  return slot;
-}
-
-Result<void> write_slot(File& file, std::uint64_t item, const Slot& slot) {
-  std::array<char, kSlotBytes> bytes{};
-  std::memcpy(bytes.data(), &slot, sizeof slot);
-  return file.write(item * kSlotBytes, {bytes.data(), bytes.size()});
 }
 
 }  // namespace
@@ -153,10 +42,12 @@ Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std:
                 "the store is damaged: restore it, or begin again with --restart");
   WEIR_TRY(const auto output_size, log->output_->size());
   if (output_size < output.bytes)
-    return fail(ErrorKind::kInvalidArgument,
-                fmt::format("{} is shorter than what was written ({} of {} bytes)", output_path,
-                            output_size, output.bytes),
-                "it was changed by somebody else: restore it, or begin again with --restart");
+    return fail(
+        ErrorKind::kInvalidArgument,
+        fmt::format("{} is shorter than what was written ({} of {} bytes)", output_path,
+                    output_size, output.bytes),
+        fmt::format("it was changed by somebody else: weir job results {0} > {0} writes it again",
+                    output_path));
   WEIR_CHECK(log->output_->truncate(output.bytes));
   log->output_mark_ = output;
   return log;
@@ -165,7 +56,7 @@ Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std:
 Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) {
   WEIR_CHECK(
       visit_slots(*slots_, items_, [&](std::uint64_t item, const Slot& slot) -> Result<void> {
-        if (slot.offset + slot.length <= segment_bytes_) return {};
+        if (slot.within(segment_bytes_)) return {};
         dirty_ = true;
         return write_slot(*slots_, item, Slot{});
       }));
@@ -195,13 +86,7 @@ Result<void> ResultLog::recover(const std::function<bool(const Record&)>& keep) 
 }
 
 Result<std::string> ResultLog::read_frame(std::uint64_t offset, std::uint32_t length) {
-  std::string frame(length, '\0');
-  WEIR_TRY(const auto got, segment_->read(offset, frame));
-  if (got != length)
-    return fail(ErrorKind::kInternal,
-                fmt::format("results.segment ends inside the record at {}", offset),
-                "the store is damaged: restore it, or begin again with --restart");
-  return frame;
+  return read_frame_bytes(*segment_, offset, length);
 }
 
 Result<void> ResultLog::append(const Record& record) {
@@ -216,6 +101,32 @@ Result<void> ResultLog::append(const Record& record) {
                          static_cast<std::uint32_t>(record.end)}));
   segment_bytes_ += frame.size();
   dirty_ = true;
+  return {};
+}
+
+Result<void> ResultLog::reopen(std::uint64_t item) {
+  WEIR_ASSERT(item < items_);
+  WEIR_TRY(const auto old, read_slot(*slots_, item));
+  if (old.end == 0) return {};
+  dirty_ = true;
+  return write_slot(*slots_, item, Slot{});
+}
+
+Result<void> ResultLog::visit_unsuccessful(
+    const std::function<Result<void>(const Record&)>& visit) {
+  return visit_slots(*slots_, items_, [&](std::uint64_t item, const Slot& slot) -> Result<void> {
+    if (slot.end == static_cast<std::uint32_t>(ItemEnd::kSucceeded)) return {};
+    WEIR_TRY(const auto frame, read_frame(slot.offset, slot.length));
+    const auto record = decode_frame(frame);
+    if (!record || record->item != item) return damaged_record(item);
+    return visit(*record);
+  });
+}
+
+Result<void> ResultLog::write_output_to(FileSystem& files, const std::string& path) {
+  WEIR_TRY(output_, files.open(path));
+  WEIR_CHECK(output_->truncate(0));
+  output_mark_ = {};
   return {};
 }
 

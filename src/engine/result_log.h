@@ -58,6 +58,14 @@ class ResultLog {
   /// Which attempt ended the item. WEIR_ASSERTs that it has its end.
   Result<Origin> origin_of(std::uint64_t item);
 
+  /// Takes an item's end back: it may end again. Its old record stays in the segment. The caller has committed before that the
+  /// item is open, so a crash that loses this is made good by calling it again.
+  Result<void> reopen(std::uint64_t item);
+  /// Every item that ended and did not succeed, in input order.
+  Result<void> visit_unsuccessful(const std::function<Result<void>(const Record&)>& visit);
+  /// From now on the output is this file, from its start.
+  Result<void> write_output_to(FileSystem& files, const std::string& path);
+
   /// Makes everything appended durable: call before the commit that names segment_bytes().
   Result<void> sync();
   [[nodiscard]] std::uint64_t segment_bytes() const { return segment_bytes_; }

@@ -137,6 +137,7 @@ std::string JobState::encode() const {
   w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
   w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
   w.field("output_items", static_cast<std::int64_t>(output.items));
+  w.field("rebuilding", rebuilding);
   if (deadline) write_time(w, "deadline", *deadline);
   write_time(w, "started_at", started_at);
   write_time(w, "ended_at", ended_at);
@@ -178,6 +179,7 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.batches = read_count(v, "batches");
   job.segment_bytes = read_count(v, "segment_bytes");
   job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};
+  job.rebuilding = v["rebuilding"].boolean().value_or(false);
   if (v.find("deadline")) job.deadline = read_time(v, "deadline");
   job.started_at = read_time(v, "started_at");
   job.ended_at = read_time(v, "ended_at");
@@ -191,9 +193,14 @@ Result<JobState> JobState::decode(std::string_view text) {
 namespace {
 constexpr std::array<std::string_view, 4> kBatchPhases{"running", "ended", "refused", "held"};
 constexpr std::array<std::string_view, 5> kStopCauses{"", "deadline", "overdue", "submit", "user"};
+constexpr std::array<std::string_view, 4> kSettled{"", "adopted", "not_made", "lost"};
 }  // namespace
 
 std::string_view to_string(StopCause cause) { return kStopCauses[static_cast<std::size_t>(cause)]; }
+std::string_view to_string(Settled settled) { return kSettled[static_cast<std::size_t>(settled)]; }
+std::string_view to_string(BatchPhase phase) {
+  return kBatchPhases[static_cast<std::size_t>(phase)];
+}
 
 std::string BatchState::encode() const {
   json::Writer w;
@@ -219,6 +226,7 @@ std::string BatchState::encode() const {
   w.field("strangers", static_cast<std::int64_t>(strangers))
       .field("broken", static_cast<std::int64_t>(broken));
   w.field("confirmed", confirmed).field("stop", to_string(stop));
+  if (settled != Settled::kNo) w.field("settled", to_string(settled));
   write_time(w, "planned_at", planned_at);
   w.end_object();
   return w.take();
@@ -263,6 +271,9 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   const auto stop = v["stop"].string_or("");
   for (std::size_t i = 0; i < kStopCauses.size(); ++i)
     if (kStopCauses[i] == stop) batch.stop = static_cast<StopCause>(i);
+  const auto settled = v["settled"].string_or("");
+  for (std::size_t i = 0; i < kSettled.size(); ++i)
+    if (kSettled[i] == settled) batch.settled = static_cast<Settled>(i);
   return batch;
 }
 

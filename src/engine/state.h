@@ -56,6 +56,7 @@ struct JobState {
   std::uint64_t batches = 0;            // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;
+  bool rebuilding = false;       // after a retry: the output is written anew, beside the old one
   std::optional<Time> deadline;  // reckoned when the job began: a resume keeps it
   Time started_at{}, ended_at{};
   Duration wall{};                   // real time spent by earlier processes and this one
@@ -77,6 +78,11 @@ enum class StopCause : std::uint8_t {
 };
 std::string_view to_string(StopCause cause);
 
+/// What a human said of a batch that was held.
+enum class Settled : std::uint8_t { kNo, kAdopted, kNotMade, kLost };
+std::string_view to_string(Settled settled);
+std::string_view to_string(BatchPhase phase);
+
 struct BatchState {
   std::uint64_t number = 0;  // from 1 within the store
   BatchId id;
@@ -96,6 +102,7 @@ struct BatchState {
   bool confirmed = false;  // a row has carried our custom_id prefix
   Time planned_at{};
   StopCause stop = StopCause::kNone;
+  Settled settled = Settled::kNo;
   [[nodiscard]] std::string encode() const;
   static Result<BatchState> decode(std::string_view text);
 };

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -29,6 +30,7 @@ struct ItemRow {
     kRetrySync = 1,  // goes one by one by the standard API
     kReplan = 2,     // never ran: goes into a new batch
     kInBatch = 3,    // is in that new batch; the row keeps its history
+    kRepeats = 4,    // was opened again, and takes the answer of the item whose request it repeats
   };
   std::uint64_t item = 0;
   State state = State::kRetrySync;
@@ -42,6 +44,8 @@ struct Commit {
   std::vector<AggregateChange> aggregates;
   std::vector<cost::LedgerEntry>
       ledger;  // one that is there already (same batch and sequence) is left as it is
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      ledger_repeats;  // (batch, sequence) of entries that no longer are their item's answer
   std::vector<ItemRow> items;
   std::vector<std::uint64_t> items_ended;  // their rows go
   std::string name;                        // of the journal step, for tests and logs

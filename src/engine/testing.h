@@ -24,6 +24,12 @@ class MemoryFiles final : public FileSystem {
     bytes_.erase(path);
     return {};
   }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    if (!bytes_.contains(from)) return fail(ErrorKind::kNotFound, "there is no " + from);
+    bytes_[to] = bytes_[from];
+    bytes_.erase(from);
+    return {};
+  }
   [[nodiscard]] bool has(const std::string& path) const { return bytes_.contains(path); }
   std::string& bytes(const std::string& path) { return *bytes_[path].text; }
   bool full = false;  // writes fail
@@ -93,6 +99,9 @@ class MemoryStore final : public Store {
     }
     for (const auto& entry : commit.ledger)
       ledger.emplace(std::pair(entry.batch, entry.sequence), entry);
+    for (const auto& key : commit.ledger_repeats)
+      if (const auto found = ledger.find(key); found != ledger.end())
+        found->second.answered = false;
     for (const auto item : commit.items_ended) items.erase(item);
     for (const auto& row : commit.items) items[row.item] = row;
     names.push_back(commit.name);

@@ -41,7 +41,11 @@ Step created(const http::Response& response, Time now) {
   if (response.status == 200) return step("wait", Wait{10s});
   if (response.status == 503) return step("again", Wait{10s});
   auto error = provider::error_of_status(response, now);
-  if (response.status == 403) return finished(Finished::Outcome::kHeld, error);
+  if (response.status == 403) {
+    auto held = finished(Finished::Outcome::kHeld, error);
+    held.view.provider_batch_id.clear();
+    return held;
+  }
   std::optional<std::uint64_t> line;
   if (response.body.starts_with("line ")) line = std::stoull(response.body.substr(5));
   return finished(Finished::Outcome::kRefused, error, line);
@@ -77,6 +81,14 @@ Result<void> WordAdapter::encode_item(std::string_view id, const llm::Request& r
 Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
                                const provider::BatchContext& context) const {
   using Kind = BatchEvent::Kind;
+  if (event.kind == Kind::kSettle) {
+    using How = provider::Settlement::How;
+    if (event.settlement.how == How::kLost) return finished(Finished::Outcome::kEnded);
+    if (event.settlement.how == How::kNotMade) return finished(Finished::Outcome::kRefused);
+    auto poll = send("poll");
+    poll.view.provider_batch_id = event.settlement.provider_batch_id;
+    return poll;
+  }
   if (state.empty()) return send("create");
   if (event.kind == Kind::kCancel && state == "again")
     return finished(Finished::Outcome::kRefused, {.kind = ErrorKind::kCancelled});

@@ -47,6 +47,17 @@ struct BatchContext {
   Time now;
 };
 
+/// What a human found out about a batch that is held.
+struct Settlement {
+  enum class How : std::uint8_t {
+    kAdopt,  // `provider_batch_id` is the one: the machine goes on with it, and collects. It is held again where that is not so
+    kNotMade,  // the provider made none: ends kRefused
+    kLost,     // its results are given up: ends kEnded, nothing more is read
+  };
+  How how = How::kAdopt;
+  std::string provider_batch_id = {};
+};
+
 /// What happened since the last step.
 struct BatchEvent {
   enum class Kind : std::uint8_t {
@@ -59,10 +70,12 @@ struct BatchEvent {
     kCollectFailed,  // it was not (`error`); rows that came are kept
     kRestarted,      // the process died and came back: `state` is the last one committed
     kCancel,         // the engine wants it cancelled
+    kSettle,  // a human says what became of it (`settlement`); comes in any state, kHeld above all
   };
   Kind kind = Kind::kStart;
   http::Response response = {};
   Error error = {};
+  Settlement settlement = {};
 };
 
 /// Sends a small request and awaits its whole answer (at most answer_bytes_max) as kAnswer, kNotSent or kLost.
@@ -79,7 +92,7 @@ struct Collect {
   std::string artefact;  // its name, stable across restarts: "output", "errors", "results"
   http::RequestPlan plan;
 };
-/// The machine is done; no more events.
+/// The machine is done; no more events but kSettle.
 struct Finished {
   enum class Outcome : std::uint8_t {
     kEnded,  // every artefact was read; items without a row never ran (expired, cancelled, missing)

@@ -30,7 +30,7 @@ Result<Step> next(const Options& options, std::string_view state, const BatchEve
   if (state.empty()) {
     Machine machine(options, context, State{});
     if (event.kind == Kind::kStart || event.kind == Kind::kRestarted) return machine.start();
-    if (event.kind == Kind::kCancel) return machine.on(event);
+    if (event.kind == Kind::kCancel || event.kind == Kind::kSettle) return machine.on(event);
     return misfit(State{}, event);
   }
   WEIR_TRY(auto known, read_state(state));
@@ -39,11 +39,13 @@ Result<Step> next(const Options& options, std::string_view state, const BatchEve
 
 Result<Step> Machine::on(const BatchEvent& event) {
   using Kind = BatchEvent::Kind;
+  if (event.kind == Kind::kSettle) return on_settle(event.settlement);
   if (state_.at == At::kDone) return finish();
   const bool collecting = state_.at == At::kCollect && !state_.waiting;
   const bool sending = state_.at != At::kCollect && !state_.waiting;
   switch (event.kind) {
-    case Kind::kStart: break;
+    case Kind::kStart:
+    case Kind::kSettle: break;
     case Kind::kRestarted: return on_restarted();
     case Kind::kCancel: return on_cancel();
     case Kind::kTimer:
@@ -103,6 +105,33 @@ Step Machine::on_cancel() {
     case At::kDone: break;
   }
   return finish();
+}
+
+// A human looked where the machine may not: what they say replaces whatever was under way.
+Step Machine::on_settle(const Settlement& settlement) {
+  using How = Settlement::How;
+  state_.outcome = Finished::Outcome::kEnded;
+  state_.error.reset();
+  state_.line.reset();
+  state_.file = 0;
+  state_.tries = 0;
+  state_.cancel = false;  // the engine says so again where it still wants that
+  if (settlement.how == How::kLost) return finish();
+  if (settlement.how == How::kNotMade)
+    return refuse({.kind = ErrorKind::kCancelled,
+                   .message = "settled by hand: no batch was made",
+                   .provider = std::string(options_.chat.provider)});
+  if (state_.batch != settlement.provider_batch_id) {
+    state_.status.clear();
+    state_.created = state_.ended = std::nullopt;
+    state_.done.reset();
+    state_.cancelling = false;
+    state_.files[1].clear();
+    state_.files[2].clear();
+  }
+  state_.batch = settlement.provider_batch_id;
+  state_.by_hand = true;
+  return poll();
 }
 
 // --- The steps

@@ -241,6 +241,7 @@ Step Machine::on_cancel_answer(const BatchEvent& event) {
 
 // Any status that is not an end, known or not, still runs; the engine has the deadline.
 Step Machine::observe(const BatchObject& batch, const http::Response& response) {
+  if (state_.by_hand && !batch.tag.empty() && !is_ours(batch)) return not_ours();
   state_.status = batch.status;
   if (batch.done) state_.done = batch.done;
   if (batch.created) state_.created = batch.created;
@@ -248,6 +249,14 @@ Step Machine::observe(const BatchObject& batch, const http::Response& response) 
   if (state_.cancel && !state_.cancelling && batch.status != "cancelling") return cancel();
   const auto told = retry_after(response.headers, context_.now);
   return later(At::kPoll, told ? Duration(*told) : backoff());
+}
+
+Step Machine::not_ours() {
+  return hold({.kind = ErrorKind::kInvalidArgument,
+               .message = fmt::format("{}: batch {} holds other requests than this one",
+                                      options_.chat.provider, state_.batch),
+               .hint = "settle it again, with the id of the right batch",
+               .provider = std::string(options_.chat.provider)});
 }
 
 Step Machine::settle(const BatchObject& batch) {
@@ -279,6 +288,9 @@ Step Machine::on_collected(const BatchEvent& event) {
     state_.tries = 0;
     return collect();
   }
+  // The engine says so of rows that carry other ids; only a human can have led us there.
+  if (state_.by_hand && event.error.kind == ErrorKind::kNotFound && event.error.http_status == 0)
+    return not_ours();
   if (state_.tries + 1 < kCollectTriesMax) return later(At::kCollect, backoff(event.error));
   Error error = event.error;
   error.provider = options_.chat.provider;

@@ -35,6 +35,7 @@ class Machine {
   // Events.
   Step on_restarted();
   Step on_cancel();
+  Step on_settle(const Settlement& settlement);
   Step on_upload(const BatchEvent& event);
   Step on_create(const BatchEvent& event);
   Step on_list(const BatchEvent& event);
@@ -51,6 +52,7 @@ class Machine {
   Step settle(const BatchObject& batch);
   Step refuse(Error error);
   Step hold(Error error);
+  Step not_ours();
 
   // Helpers.
   void go(At at);

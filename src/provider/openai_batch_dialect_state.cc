@@ -95,6 +95,7 @@ std::string write_state(const State& state) {
   }
   if (state.cancel) out.field("cancel", true);
   if (state.cancelling) out.field("cancelling", true);
+  if (state.by_hand) out.field("by_hand", true);
   out.key("files").begin_object();
   for (std::size_t i = 0; i < kFiles.size(); ++i) write_text(out, kFiles[i], state.files[i]);
   out.end_object();
@@ -135,6 +136,7 @@ Result<State> read_state(std::string_view text) {
   for (const auto id : in["found"].items()) state.found.push_back(json::Value(id).string_or(""));
   state.cancel = in["cancel"].boolean().value_or(false);
   state.cancelling = in["cancelling"].boolean().value_or(false);
+  state.by_hand = in["by_hand"].boolean().value_or(false);
   for (std::size_t i = 0; i < kFiles.size(); ++i)
     state.files[i] = in["files"][kFiles[i]].string_or("");
   state.file = std::min<std::size_t>(read_count(in["file"]), kFiles.size());

@@ -30,6 +30,7 @@ struct State {
   std::vector<std::string> found;  // batches that match, at most 3
   bool cancel = false;             // the engine wants it cancelled
   bool cancelling = false;         // the provider accepted that
+  bool by_hand = false;            // a human named the batch
 
   std::array<std::string, 3> files;  // ids of input, output and errors; empty: none
   std::size_t file = 0;              // the one being collected or deleted

@@ -62,10 +62,14 @@ JobDriver::JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clo
       wake_(io),
       pulse_(io) {}
 
-void JobDriver::drain() {
-  engine_.drain();
+void JobDriver::wake() {
   event_ = true;
   wake_.cancel();
+}
+
+void JobDriver::drain() {
+  engine_.drain();
+  wake();
 }
 
 void JobDriver::abandon() {

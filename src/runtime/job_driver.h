@@ -30,6 +30,8 @@ class JobDriver {
 
   /// Until the job is done, drained or stopped. @error what the engine's store and files report; its state is as committed.
   asio::awaitable<Result<void>> run();
+  /// Something was changed in the engine from outside: it takes its turn.
+  void wake();
   /// Nothing new is sent, what is in flight is awaited.
   void drain();
   /// What is in flight is given up: its outcome is booked as unknown.

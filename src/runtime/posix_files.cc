@@ -106,6 +106,21 @@ Result<void> PosixFiles::remove(const std::string& path) {
   return {};
 }
 
+Result<void> PosixFiles::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failure("replace", to);
+  return sync_folder_of(to);  // the new name survives a power loss
+}
+
+Result<std::unique_ptr<engine::File>> ReadOnlyFiles::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failure("read", path);
+  return std::make_unique<PosixFile>(fd, path);
+}
+
+Result<void> ReadOnlyFiles::remove(const std::string& path) {
+  return fail(ErrorKind::kUnsupported, fmt::format("{} is only read here", path));
+}
+
 Result<void> make_private_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return sync_folder_of(path);
   struct stat info{};

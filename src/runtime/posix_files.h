@@ -12,6 +12,14 @@ class PosixFiles final : public engine::FileSystem {
  public:
   Result<std::unique_ptr<engine::File>> open(const std::string& path) override;
   Result<void> remove(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+};
+
+/// For readers: opens what is there, for reading only. Every change is kUnsupported. @error open: kNotFound.
+class ReadOnlyFiles final : public engine::FileSystem {
+ public:
+  Result<std::unique_ptr<engine::File>> open(const std::string& path) override;
+  Result<void> remove(const std::string& path) override;
 };
 
 /// Makes the names in the folder of `path` survive a power loss: an fsync of a file does not promise that of its name.

@@ -59,17 +59,30 @@ std::string text_column(sqlite3_stmt* s, int at) {
                          : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(s, at)));
 }
 
+// A store at rest has no write-ahead log: then SQLite is told that nothing changes, or a reader would leave files of its own there.
+std::string reader_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') uri += fmt::format("%{:02X}", static_cast<int>(c));
+    else uri += c;
+  }
+  const bool at_rest = ::access((path + "-wal").c_str(), F_OK) != 0;
+  return at_rest ? uri + "?immutable=1" : uri;
+}
+
 }  // namespace
 
 struct SqliteStore::Impl {
   sqlite3* db = nullptr;
   std::string path;
+  bool blank = false;  // opened by a reader before its owner has set it up: reads as empty
   Statement put_aggregate{nullptr, sqlite3_finalize}, add_aggregate{nullptr, sqlite3_finalize};
   Statement put_item{nullptr, sqlite3_finalize}, drop_item{nullptr, sqlite3_finalize};
-  Statement put_ledger{nullptr, sqlite3_finalize};
+  Statement put_ledger{nullptr, sqlite3_finalize}, repeat_ledger{nullptr, sqlite3_finalize};
 
   ~Impl() {
-    for (auto* statement : {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger})
+    for (auto* statement :
+         {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger, &repeat_ledger})
       statement->reset();
     sqlite3_close(db);
   }
@@ -115,6 +128,7 @@ struct SqliteStore::Impl {
     WEIR_TRY(drop_item, prepare("DELETE FROM item WHERE item=?1"));
     WEIR_TRY(put_ledger, prepare("INSERT OR IGNORE INTO ledger VALUES"
                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"));
+    WEIR_TRY(repeat_ledger, prepare("UPDATE ledger SET answered=0 WHERE batch=?1 AND sequence=?2"));
     return {};
   }
 
@@ -150,6 +164,10 @@ struct SqliteStore::Impl {
   Result<void> write(const engine::Commit& commit) {
     for (const auto& change : commit.aggregates) WEIR_CHECK(write_aggregate(change, commit.fence));
     for (const auto& entry : commit.ledger) WEIR_CHECK(write_ledger(entry));
+    for (const auto& [batch, sequence] : commit.ledger_repeats) {
+      bind_all(repeat_ledger.get(), batch, sequence);
+      WEIR_CHECK(run(repeat_ledger.get()));
+    }
     for (const auto item : commit.items_ended) {
       bind_all(drop_item.get(), item);
       WEIR_CHECK(run(drop_item.get()));
@@ -187,9 +205,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
                   fmt::format("cannot open the store {}: {}", path, std::strerror(errno)));
     ::close(fd);
   }
-  const int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int flags = read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                              : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const auto name = read_only ? reader_uri(path) : path;
   const char* vfs = options.vfs.empty() ? nullptr : options.vfs.c_str();
-  if (sqlite3_open_v2(path.c_str(), &impl->db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK) {
+  if (sqlite3_open_v2(name.c_str(), &impl->db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK) {
     auto error = impl->failure("open").error();
     if (read_only) error.kind = ErrorKind::kNotFound;
     return std::unexpected(std::move(error));
@@ -207,7 +227,9 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
   if (stored > kSchemaVersion)
     return fail(ErrorKind::kInternal, fmt::format("the store {} was written by a newer Weir", path),
                 "use that one, or begin again with --restart");
+  impl->blank = stored == 0;
   if (!read_only) {
+    impl->blank = false;
     WEIR_CHECK(impl->execute(kSchema, "set up"));
     WEIR_CHECK(
         impl->execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str(), "set up"));
@@ -216,7 +238,18 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
 
+Result<std::vector<std::string>> SqliteStore::check() {
+  WEIR_TRY(auto query, impl_->prepare("PRAGMA integrity_check(20)"));
+  std::vector<std::string> out;
+  int code = 0;
+  while ((code = sqlite3_step(query.get())) == SQLITE_ROW)
+    if (auto text = text_column(query.get(), 0); text != "ok") out.push_back(std::move(text));
+  if (code != SQLITE_DONE) return impl_->failure("check");
+  return out;
+}
+
 Result<std::vector<engine::LoadedAggregate>> SqliteStore::load() {
+  if (impl_->blank) return std::vector<engine::LoadedAggregate>();
   WEIR_TRY(
       auto query,
       impl_->prepare("SELECT kind, number, version, state FROM aggregate ORDER BY kind, number"));
@@ -230,6 +263,7 @@ Result<std::vector<engine::LoadedAggregate>> SqliteStore::load() {
 }
 
 Result<std::vector<engine::ItemRow>> SqliteStore::load_items() {
+  if (impl_->blank) return std::vector<engine::ItemRow>();
   WEIR_TRY(
       auto query,
       impl_->prepare("SELECT item, state, attempts, replans, reasons FROM item ORDER BY item"));
@@ -245,6 +279,7 @@ Result<std::vector<engine::ItemRow>> SqliteStore::load_items() {
 }
 
 Result<void> SqliteStore::visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) {
+  if (impl_->blank) return {};
   WEIR_TRY(
       auto query,
       impl_->prepare("SELECT batch, sequence, attempt, item, outcome, answered, priced_at, input, "

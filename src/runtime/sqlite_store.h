@@ -2,6 +2,7 @@
 // The embedded Store: SQLite in WAL mode with full sync, one writer, one transaction a commit. Segments stand beside it.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/store.h"
 
@@ -18,7 +19,8 @@ class SqliteStore final : public engine::Store {
   /// written by a newer Weir.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path,
                                                    const SqliteOptions& options = {});
-  /// For readers beside a running owner: nothing is created or changed. @error kNotFound there is none; as open().
+  /// For readers beside a running owner: nothing is changed. Of a store at rest nothing is created either; an owner that begins
+  /// while it is read may make it look damaged: look again then. @error kNotFound there is none; as open().
   static Result<std::unique_ptr<SqliteStore>> open_read_only(const std::string& path);
   ~SqliteStore() override;
 
@@ -26,6 +28,8 @@ class SqliteStore final : public engine::Store {
   Result<std::vector<engine::ItemRow>> load_items() override;
   Result<void> visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) override;
   Result<void> commit(const engine::Commit& commit) override;
+  /// What SQLite finds wrong in the file, at most 20 findings; empty: nothing. @error it cannot be read at all.
+  Result<std::vector<std::string>> check();
 
  private:
   struct Impl;

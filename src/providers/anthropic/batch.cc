@@ -64,6 +64,7 @@ std::optional<Remote> remote_of(json::Value object) {
 bool has_ended(const Remote& remote) { return remote.status == "ended"; }
 
 Result<Step> Machine::run() {
+  if (event_.kind == Kind::kSettle) return on_settle();
   switch (s_.phase) {
     case Phase::kNew: return on_new();
     case Phase::kCreate: return on_create();
@@ -223,6 +224,9 @@ Step Machine::send_collect(std::string reason) {
 Result<Step> Machine::on_collect() {
   switch (event_.kind) {
     case Kind::kCollected: {
+      if (s_.by_hand)
+        return finish(Outcome::kEnded, {},
+                      fmt::format("{} was read; left at the provider", s_.batch.id));
       if (s_.adopted) return collected_adopted();
       return send(Phase::kDelete, "delete",
                   plan_of(http::Method::kDelete, context_.credentials, batch_path(""), false), "");
@@ -237,6 +241,7 @@ Result<Step> Machine::on_collect() {
 Step Machine::collect_failed() {
   const Error& error = event_.error;
   const bool missing = error.kind == ErrorKind::kNotFound;
+  if (missing && error.http_status != 404 && s_.by_hand) return wrong_batch();
   if (missing && error.http_status != 404 && s_.adopted) return reject();
   if (error.kind == ErrorKind::kUnauthenticated)
     return held(error, "the key may not read the results any more");

@@ -56,6 +56,8 @@ class Machine {
   provider::Step adopt(Remote remote);
   provider::Step reject();
   provider::Step collected_adopted();
+  provider::Step on_settle();
+  provider::Step wrong_batch();
 
   /// The step for a GET that brought no 2xx (wait and repeat, or held); nothing when it did.
   std::optional<provider::Step> unless_answered(Phase wait_phase, std::string_view what);

@@ -173,6 +173,32 @@ Step Machine::reject() {
   return begin_listing(std::move(reason));
 }
 
+// A human looked into the console: what they say replaces whatever was under way.
+Step Machine::on_settle() {
+  using How = provider::Settlement::How;
+  const auto& said = event_.settlement;
+  s_.found.clear();
+  s_.matched.reset();
+  s_.adopted = false;
+  s_.cancel_wanted = false;  // the engine says so again where it still wants that
+  s_.polls = s_.failures = 0;
+  if (said.how == How::kLost) return finish(Outcome::kEnded, {}, "");
+  if (said.how == How::kNotMade)
+    return finish(Outcome::kRefused,
+                  {.kind = ErrorKind::kCancelled, .message = "settled by hand: no batch was made"},
+                  "");
+  if (s_.batch.id != said.provider_batch_id) s_.batch = {.id = said.provider_batch_id};
+  s_.by_hand = true;
+  return send_poll("");
+}
+
+Step Machine::wrong_batch() {
+  return held({.kind = ErrorKind::kInvalidArgument,
+               .message = fmt::format("batch {} holds other requests than this one", s_.batch.id),
+               .hint = "settle it again, with the id of the right batch"},
+              "its rows carry other ids");
+}
+
 // The rows of an adopted batch are ours. It is not deleted: that stays for batches that our own
 // create named.
 Step Machine::collected_adopted() {

@@ -201,5 +201,55 @@ TEST(AnthropicBatchSettle, AListWithoutEndIsHeld) {
   EXPECT_EQ(script.said(), "held bad_response");
 }
 
+provider::BatchEvent settled(provider::Settlement::How how, std::string id = "") {
+  return {.kind = Kind::kSettle, .settlement = {.how = how, .provider_batch_id = std::move(id)}};
+}
+
+Script held() {
+  Script script = in_doubt();
+  script.answer(403, "{}");
+  EXPECT_EQ(script.said(), "held unauthenticated");
+  return script;
+}
+
+TEST(AnthropicBatchSettle, ABatchNamedByAHumanIsReadAndLeftThere) {
+  Script script = held();
+  script.event(settled(provider::Settlement::How::kAdopt, "msgbatch_y"));
+  EXPECT_EQ(script.said(), "poll");
+  EXPECT_EQ(script.plan().target, "/anthropic/v1/messages/batches/msgbatch_y");
+  EXPECT_EQ(script.last.view.provider_batch_id, "msgbatch_y");
+  script.on(Kind::kRestarted).answer(200, object("msgbatch_y", "ended", kStart));
+  EXPECT_EQ(script.said(), "collect results");
+  script.on(Kind::kCollected);
+  EXPECT_EQ(script.said(), "ended");  // not deleted: our create did not name it
+}
+
+TEST(AnthropicBatchSettle, AWrongNameIsHeldAgainAndNothingIsCreated) {
+  Script script = held();
+  script.event(settled(provider::Settlement::How::kAdopt, "msgbatch_y"));
+  script.answer(200, object("msgbatch_y", "ended", kStart)).wrong_rows();
+  EXPECT_EQ(script.said(), "held invalid_argument");
+  script.event(settled(provider::Settlement::How::kAdopt, "msgbatch_z")).answer(404, "{}");
+  EXPECT_EQ(script.said(), "held not_found");
+}
+
+TEST(AnthropicBatchSettle, NotMadeAndLostEndInEveryState) {
+  for (const auto* phase :
+       {"new", "create", "create_wait", "list", "list_wait", "poll_wait", "poll", "cancel",
+        "collect", "collect_wait", "delete", "adopted_poll", "adopted_collect", "done"}) {
+    Script script = at(phase);
+    script.event(settled(provider::Settlement::How::kNotMade));
+    EXPECT_EQ(script.said(), "refused cancelled") << phase;
+    script = at(phase);
+    script.event(settled(provider::Settlement::How::kLost));
+    EXPECT_EQ(script.said(), "ended") << phase;
+    script.on(Kind::kRestarted);
+    EXPECT_EQ(script.said(), "ended") << phase;
+    script = at(phase);
+    script.event(settled(provider::Settlement::How::kAdopt, "msgbatch_y"));
+    EXPECT_EQ(script.said(), "poll") << phase;
+  }
+}
+
 }  // namespace
 }  // namespace weir::providers::anthropic

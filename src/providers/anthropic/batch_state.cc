@@ -118,6 +118,7 @@ std::string write_state(const BatchState& state) {
   if (state.matched) write_remote(writer.key("matched"), *state.matched);
   if (!state.batch.id.empty()) write_remote(writer.key("batch"), state.batch);
   if (state.adopted) writer.field("adopted", true);
+  if (state.by_hand) writer.field("by_hand", true);
   write_count(writer, "polls", state.polls);
   write_count(writer, "failures", state.failures);
   write_count(writer, "checks", state.checks);
@@ -154,6 +155,7 @@ Result<BatchState> read_state(std::string_view text) {
   if (const auto matched = root.find("matched")) state.matched = read_remote(*matched);
   if (const auto batch = root.find("batch")) state.batch = read_remote(*batch);
   state.adopted = root["adopted"].boolean().value_or(false);
+  state.by_hand = root["by_hand"].boolean().value_or(false);
   state.polls = root["polls"].integer_or(0);
   state.failures = root["failures"].integer_or(0);
   state.checks = root["checks"].integer_or(0);

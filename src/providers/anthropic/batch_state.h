@@ -58,6 +58,7 @@ struct BatchState {
 
   // The batch.
   Remote batch;
+  bool by_hand = false;       // named by a human, so it is neither doubted nor tidied up
   bool adopted = false;       // found by count and time, not named by the answer to our create
   std::int64_t polls = 0;     // without an end so far: the interval grows with them
   std::int64_t failures = 0;  // in a row, of the present request

@@ -5,45 +5,11 @@
 
 #include <cstdio>
 
+#include "bulk/progress.h"
 #include "json/write.h"
 
 namespace weir::bulk {
-namespace {
 using Clock = std::chrono::steady_clock;
-
-std::string line_of(const engine::Progress& p, double per_second) {
-  std::string out = fmt::format("{}/{} done", p.ended(), p.items);
-  if (p.failed > 0) out += fmt::format(", {} failed", p.failed);
-  if (p.in_flight > 0) out += fmt::format(", {} in flight", p.in_flight);
-  if (p.in_batches > 0) out += fmt::format(", {} in batches", p.in_batches);
-  if (p.retrying > 0) out += fmt::format(", {} to do again", p.retrying);
-  out += fmt::format(", {} spent", human_usd(p.spent));
-  if (per_second > 0) {
-    out += fmt::format(", {:.0f}/s", per_second);
-    const auto left = static_cast<double>(p.items - p.ended()) / per_second;
-    if (left > 1 && left < 1e7)
-      out += ", ends in " + human_duration(Duration(static_cast<std::int64_t>(left * 1e6)));
-  }
-  if (!p.doing.empty()) out += "; " + p.doing;
-  return out;
-}
-
-std::string event_of(const engine::Progress& p) {
-  json::Writer w;
-  const auto count = [&](std::string_view key, std::uint64_t value) {
-    w.field(key, static_cast<std::int64_t>(value));
-  };
-  w.begin_object().field("event", "progress");
-  count("items", p.items), count("succeeded", p.succeeded), count("failed", p.failed),
-      count("cancelled", p.cancelled);
-  count("in_flight", p.in_flight), count("in_batches", p.in_batches), count("retrying", p.retrying);
-  count("batches_running", p.batches_running), count("batches_ended", p.batches_ended);
-  count("batches_held", p.batches_held);
-  w.field("spent_usd", to_usd(p.spent)).field("exposure_usd", to_usd(p.exposure));
-  w.field("reserved_usd", to_usd(p.reserved)).field("doing", p.doing).end_object();
-  return w.take();
-}
-}  // namespace
 
 Console::Console(bool json, bool quiet)
     : json_(json), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -89,11 +55,11 @@ void Console::progress(const engine::Progress& progress, Clock::duration elapsed
   const auto rate =
       seconds > 0.5 ? static_cast<double>(progress.ended() - ended_at_start_) / seconds : 0;
   if (json_) {
-    fmt::print("{}\n", event_of(progress));
+    fmt::print("{}\n", progress_event(progress));
     std::fflush(stdout);
   } else if (!quiet_) {
     if (terminal_) std::fputs("\r\033[K", stderr);
-    fmt::print(stderr, "{}{}", line_of(progress, rate), terminal_ ? "" : "\n");
+    fmt::print(stderr, "{}{}", progress_line(progress, rate), terminal_ ? "" : "\n");
     std::fflush(stderr);
     line_open_ = terminal_;
   }

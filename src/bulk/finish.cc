@@ -123,6 +123,10 @@ Result<void> write_extras(const std::string& folder, const Extras& extras) {
 
 }  // namespace
 
+Result<void> forget_extras(const std::string& folder) {
+  return runtime::PosixFiles().remove(folder + std::string(kExtras));
+}
+
 void finish_job(const FinishContext& context) {
   auto extras = read_extras(context.setup.folder);
   if (!context.options.label.empty() && !extras.accuracy) {
@@ -165,7 +169,7 @@ Result<ReceiptTexts> receipt_of(const std::string& output) {
   WEIR_TRY(const auto catalogue, catalogue::Catalogue::built_in());
   WEIR_TRY(const auto model,
            catalogue::resolve(catalogue, job->identity.provider + "/" + job->identity.model));
-  runtime::PosixFiles files;
+  runtime::ReadOnlyFiles files;
   WEIR_TRY(const auto counts, engine::count_ends(files, folder, job->items, job->segment_bytes));
   const auto extras = read_extras(folder);
   const auto receipt = report::make_receipt(

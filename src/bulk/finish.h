@@ -19,6 +19,8 @@ struct FinishContext {
 /// Accuracy against the label field, and the simulator's bill where the clock is a simulator's: both kept beside the store,
 /// for the receipt. Failures are notes: the job is done all the same.
 void finish_job(const FinishContext& context);
+/// What was measured and fetched is out of date: the job goes on.
+Result<void> forget_extras(const std::string& folder);
 
 /// The receipt of the job behind `output`, from its store. @error kNotFound no job there.
 struct ReceiptTexts {

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "bulk/console.h"
 #include "bulk/finish.h"
+#include "bulk/owner.h"
 #include "bulk/run_setup.h"
 #include "bulk/tell_rejected.h"
 #include "engine/job_engine.h"
@@ -35,6 +36,7 @@ constexpr std::int64_t kOutputMaxDefault = 1024;
 struct Run {
   const RunOptions& options;
   RunSetup& setup;
+  const OwnerTask& task;
   Console console;
   provider::Credentials credentials;
   std::unique_ptr<runtime::StoreLock> lock;
@@ -49,9 +51,14 @@ struct Run {
   runtime::HttpClient client{io, {.connections_max = 256}};
   std::unique_ptr<engine::JobEngine> engine;
   std::unique_ptr<runtime::JobDriver> driver;
+  std::unique_ptr<runtime::ControlServer> control;
+  bool interrupted = false;
 
-  Run(const RunOptions& run_options, RunSetup& run_setup)
-      : options(run_options), setup(run_setup), console(run_options.json, run_options.quiet) {}
+  Run(const RunOptions& run_options, RunSetup& run_setup, const OwnerTask& owner_task)
+      : options(run_options),
+        setup(run_setup),
+        task(owner_task),
+        console(run_options.json, run_options.quiet) {}
 };
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -99,6 +106,9 @@ Result<void> prepare_folder(Run& run) {
   WEIR_TRY(run.lock, runtime::StoreLock::acquire(run.setup.folder, runtime::SystemClock().now()));
   if (run.options.restart) return empty_folder(run);
   WEIR_TRY(run.earlier, stored_job(run.setup.folder));
+  if (!run.earlier && run.task.kind != OwnerTask::Kind::kRun)
+    return fail(ErrorKind::kInvalidArgument, fmt::format("the job of {} has not begun", output),
+                "run it first: weir job resume, or the same weir run command");
   return !run.earlier && exists(output) ? not_ours(output) : Result<void>();
 }
 
@@ -125,6 +135,9 @@ Result<void> accept_input(Run& run) {
   }
   WEIR_TRY(run.input, AcceptedInput::open(run.setup.folder));
   WEIR_CHECK(check_prompt_fits(run.options, run.setup, run.input->manifest().format));
+  if (!run.options.command.empty())
+    WEIR_CHECK(keep_for_later({.folder = run.setup.folder, .options = run.options.command},
+                              run.setup, !run.earlier));
   run.source = std::make_unique<JobSource>(*run.input, run.setup.shape(run.options));
   return tell_rejected(*run.input, run.options.strict, run.console);
 }
@@ -170,6 +183,7 @@ engine::JobIdentity identity_of(const Run& run) {
 
 // A job that was done before needs neither clock nor network: its receipt is all there is to do.
 std::optional<ExitCode> show_finished(Run& run) {
+  if (run.task.kind != OwnerTask::Kind::kRun) return std::nullopt;
   if (!run.earlier || run.earlier->phase != engine::JobPhase::kDone || !exists(run.options.output))
     return std::nullopt;
   if (!engine::difference(run.earlier->identity, identity_of(run)).empty()) return std::nullopt;
@@ -235,37 +249,76 @@ asio::awaitable<Result<void>> probe(Run* run) {
   co_return Result<void>();
 }
 
+asio::awaitable<Result<void>> drive(Run* run) {
+  const auto started = std::chrono::steady_clock::now();
+  run->driver = std::make_unique<runtime::JobDriver>(
+      run->io, run->client, *run->setup.clock, *run->engine, *run->journal,
+      runtime::JobDriver::Options{.origin = run->setup.endpoint.origin,
+                                  .request_timeout = run->options.request_timeout,
+                                  .on_progress = [run, started] {
+                                    run->console.progress(
+                                        run->engine->progress(),
+                                        std::chrono::steady_clock::now() - started);
+                                  }});
+  auto driven = co_await run->driver->run();
+  co_return driven;
+}
+
+// Commands come over the socket from now on. Without one the job works all the same.
+void listen(Run* run) {
+  auto control = runtime::ControlServer::listen(
+      run->io, run->setup.folder, [run](const runtime::ControlRequest& request) {
+        auto answer = answer_command(request, *run->engine, run->setup.clock->now());
+        if (run->driver) run->driver->wake();
+        return answer;
+      });
+  if (control) run->control = std::move(*control);
+  else run->console.note("weir job cannot reach this process: " + control.error().text());
+}
+
+Result<bool> again(Run* run) {
+  if (run->interrupted || run->engine->job().phase != engine::JobPhase::kDone) return false;
+  WEIR_TRY(const auto count, retry_items(run->task, *run->engine, *run->input, run->console,
+                                         run->setup.clock->now()));
+  if (count == 0) return false;
+  WEIR_CHECK(forget_extras(run->setup.folder));
+  return true;
+}
+
+asio::awaitable<Result<void>> own(Run* run) {
+  using Kind = OwnerTask::Kind;
+  if (auto made = make_engine(*run); !made) co_return std::unexpected(std::move(made).error());
+  listen(run);
+  const Time now = run->setup.clock->now();
+  Result<void> begun;
+  if (run->task.kind == Kind::kCancel) begun = run->engine->cancel();
+  if (run->task.kind == Kind::kSettle) {
+    begun = run->engine->settle(run->task.batch, run->task.settlement, now);
+    if (begun) begun = forget_extras(run->setup.folder);
+  }
+  if (!begun) co_return begun;
+  auto driven = co_await drive(run);
+  if (!driven || run->task.kind != Kind::kRetry) co_return driven;
+  auto more = again(run);
+  if (!more) co_return std::unexpected(std::move(more).error());
+  if (*more) driven = co_await drive(run);
+  co_return driven;
+}
+
 asio::awaitable<void> work(Run* run, Result<void>* outcome) {
   *outcome = co_await probe(run);
-  if (*outcome) {
-    auto made = make_engine(*run);
-    if (made) {
-      const auto started = std::chrono::steady_clock::now();
-      run->driver = std::make_unique<runtime::JobDriver>(
-          run->io, run->client, *run->setup.clock, *run->engine, *run->journal,
-          runtime::JobDriver::Options{.origin = run->setup.endpoint.origin,
-                                      .request_timeout = run->options.request_timeout,
-                                      .on_progress = [run, started] {
-                                        run->console.progress(
-                                            run->engine->progress(),
-                                            std::chrono::steady_clock::now() - started);
-                                      }});
-      *outcome = co_await run->driver->run();
-    } else {
-      *outcome = std::unexpected(std::move(made).error());
-    }
-  }
+  if (*outcome) *outcome = co_await own(run);
+  if (run->control) run->control->stop();
   run->client.stop();
 }
 
-// Runs the loop until the job is through; true when the user interrupted it.
-bool run_loop(Run& run, Result<void>& outcome) {
-  bool interrupted = false;
+// Runs the loop until the job is through, or the user interrupts it.
+void run_loop(Run& run, Result<void>& outcome) {
   asio::signal_set signals(run.io, SIGINT, SIGTERM);
   std::function<void()> listen = [&] {
     signals.async_wait([&](const boost::system::error_code& code, int) {
       if (code) return;
-      if (!std::exchange(interrupted, true)) {
+      if (!std::exchange(run.interrupted, true)) {
         run.console.note("stopping: awaiting what is in flight (again to give it up)");
         if (run.driver) run.driver->drain();
         else run.client.stop();
@@ -284,10 +337,10 @@ bool run_loop(Run& run, Result<void>& outcome) {
       }(&run, &outcome, &signals),
       asio::detached);
   run.io.run();
-  return interrupted;
 }
 
-ExitCode conclude(Run& run, const Result<void>& outcome, bool interrupted) {
+ExitCode conclude(Run& run, const Result<void>& outcome) {
+  const bool interrupted = run.interrupted;
   if (!outcome && interrupted && !run.driver) {
     run.console.note("interrupted before anything was sent");
     return ExitCode::kInterrupted;
@@ -300,13 +353,16 @@ ExitCode conclude(Run& run, const Result<void>& outcome, bool interrupted) {
         !run.driver && (kind == ErrorKind::kInvalidArgument ||
                         kind == ErrorKind::kUnauthenticated || kind == ErrorKind::kUnsupported ||
                         kind == ErrorKind::kNotFound || kind == ErrorKind::kUnavailable);
-    return usage ? ExitCode::kUsage : ExitCode::kFailure;
+    const bool wrong_wish = run.task.kind == OwnerTask::Kind::kRetry &&
+                            (kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kNotFound);
+    return usage || wrong_wish ? ExitCode::kUsage : ExitCode::kFailure;
   }
   const auto progress = run.engine->progress();
   const bool done = progress.ended() == progress.items;
   if (done) finish_job({run.options, run.setup, *run.input, run.credentials.key, run.console});
   const auto code = show_receipt(run.options.output, run.console);
-  if (done) return code;
+  if (done && run.engine->job().cancel_wanted) run.console.note(cancelled_note(progress));
+  if (done) return run.task.kind == OwnerTask::Kind::kCancel ? ExitCode::kDone : code;
   if (const auto& stopped = run.engine->stopped()) run.console.error(*stopped);
   else if (run.engine->spend_stopped())
     run.console.error({.kind = ErrorKind::kCancelled,
@@ -318,14 +374,15 @@ ExitCode conclude(Run& run, const Result<void>& outcome, bool interrupted) {
     run.console.error({.kind = ErrorKind::kUnavailable,
                        .message = fmt::format("{} batches are held, somebody must look at them",
                                               progress.batches_held),
-                       .hint = "the receipt's decisions say why"});
+                       .hint = fmt::format("weir job show {} says why and how to settle them",
+                                           run.options.output)});
   else if (interrupted) run.console.note("interrupted; the same command goes on where it stopped");
   return interrupted ? ExitCode::kInterrupted : ExitCode::kStopped;
 }
 
 }  // namespace
 
-ExitCode run(const RunOptions& options, const FindAdapter& find_adapter) {
+ExitCode run(const RunOptions& options, const FindAdapter& find_adapter, const OwnerTask& task) {
   Console console(options.json, options.quiet);
   auto setup = make_setup(options, find_adapter);
   if (!setup) {
@@ -333,7 +390,7 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter) {
     return ExitCode::kUsage;
   }
   if (options.dry_run) return dry_run(options, **setup);
-  Run run(options, **setup);
+  Run run(options, **setup, task);
   const auto refused = [&](const Error& error) {
     console.error(error);
     return error.kind == ErrorKind::kInternal ? ExitCode::kFailure : ExitCode::kUsage;
@@ -344,8 +401,8 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter) {
   if (const auto connected = connect_clock(options, **setup); !connected)
     return refused(connected.error());
   Result<void> outcome;
-  const bool interrupted = run_loop(run, outcome);
-  return conclude(run, outcome, interrupted);
+  run_loop(run, outcome);
+  return conclude(run, outcome);
 }
 
 }  // namespace weir::bulk

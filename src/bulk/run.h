@@ -3,7 +3,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "bulk/kept_command.h"
 #include "bulk/record.h"
 #include "catalogue/catalogue.h"
 #include "plan/plan.h"
@@ -35,6 +37,18 @@ struct RunOptions {
   bool dedup = false;  // identical requests are sent once
   bool caching = true, dry_run = false, strict = false, json = false, restart = false,
        quiet = false;
+  std::vector<KeptOption>
+      command;  // as it was given, for the job's folder; empty: what is kept there stays
+};
+
+/// What the owner of a store is to do; but for kRun, with a job that has begun.
+struct OwnerTask {
+  enum class Kind : std::uint8_t { kRun, kCancel, kRetry, kSettle };
+  Kind kind = Kind::kRun;
+  std::vector<std::string> ids;  // kRetry: only these items; empty: all that have no answer
+  bool failed_only = false;      // kRetry: not the cancelled ones
+  std::uint64_t batch = 0;       // kSettle
+  provider::Settlement settlement = {};
 };
 
 /// How `weir run` ends; documented in its --help.
@@ -51,7 +65,9 @@ enum class ExitCode : int {
 using FindAdapter = std::function<const provider::Adapter*(std::string_view provider)>;
 
 /// Runs the job to its end, or to where it stops. Messages go to stderr, the receipt (and with json every event) to stdout.
-ExitCode run(const RunOptions& options, const FindAdapter& find_adapter);
+/// A cancelled job that came to its end is kDone.
+ExitCode run(const RunOptions& options, const FindAdapter& find_adapter,
+             const OwnerTask& task = {});
 /// `weir report OUTPUT`: the receipt of a job, running or ended.
 ExitCode report_output(const std::string& output, bool json);
 

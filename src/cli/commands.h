@@ -6,6 +6,7 @@ namespace weir::cli {
 
 void add_run(CLI::App& app, int& code);
 void add_report(CLI::App& app, int& code);
+void add_job(CLI::App& app, int& code);
 void add_models(CLI::App& app, int& code);
 void add_sim(CLI::App& app, int& code);
 

@@ -14,10 +14,16 @@ namespace {
 // One line, with the command whose --help says more.
 std::string usage_error(const CLI::App* app, const CLI::Error& error, int argc, char** argv) {
   std::string message = error.what(), command = "weir";
-  for (const auto* chosen : app->get_subcommands()) command += " " + chosen->get_name();
+  int depth = 1;
+  for (auto chosen = app->get_subcommands(); !chosen.empty(); ++depth) {
+    app = chosen.front();
+    command += " " + app->get_name();
+    chosen = app->get_subcommands();
+  }
   // CLI11 looks for a missing command before it looks at what stands in its place.
-  if (app->get_subcommands().empty() && argc > 1 && argv[1][0] != '-')
-    message = fmt::format("'{}' is no command", argv[1]);
+  const bool wants_command = !app->get_subcommands([](const CLI::App*) { return true; }).empty();
+  if (wants_command && argc > depth && argv[depth][0] != '-')
+    message = fmt::format("'{}' is no command", argv[depth]);
   std::ranges::replace(message, '\n', ' ');
   return fmt::format("weir: {} ({} --help shows what there is)\n", message, command);
 }
@@ -34,6 +40,7 @@ int main(int argc, char** argv) {
       "  weir run docs.jsonl --model anthropic/claude-sonnet-5 --prompt prompt.md -o "
       "answers.jsonl\n"
       "  weir report answers.jsonl\n"
+      "  weir job list\n"
       "  weir sim --listen 127.0.0.1:8080",
       "weir"};
   app.set_version_flag("--version", "weir " WEIR_VERSION);
@@ -45,6 +52,7 @@ int main(int argc, char** argv) {
   int code = 0;
   weir::cli::add_run(app, code);
   weir::cli::add_report(app, code);
+  weir::cli::add_job(app, code);
   weir::cli::add_models(app, code);
   weir::cli::add_sim(app, code);
   try {

@@ -12,7 +12,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr const char* kOwner = "local";  // the tenant; serve will have several
 
 // `owner`, `account` and the schema version are in every record from the start, so that a shared store can hold many tenants.
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS ledger(
   cache_write_1h INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,
   cost INTEGER NOT NULL, baseline INTEGER NOT NULL, uncached INTEGER NOT NULL,
   PRIMARY KEY(batch, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS step(
+  only INTEGER PRIMARY KEY CHECK(only = 1), owner TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL);
 )sql";
 
 using Statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
@@ -79,10 +81,11 @@ struct SqliteStore::Impl {
   Statement put_aggregate{nullptr, sqlite3_finalize}, add_aggregate{nullptr, sqlite3_finalize};
   Statement put_item{nullptr, sqlite3_finalize}, drop_item{nullptr, sqlite3_finalize};
   Statement put_ledger{nullptr, sqlite3_finalize}, repeat_ledger{nullptr, sqlite3_finalize};
+  Statement put_step{nullptr, sqlite3_finalize};
 
   ~Impl() {
-    for (auto* statement :
-         {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger, &repeat_ledger})
+    for (auto* statement : {&put_aggregate, &add_aggregate, &put_item, &drop_item, &put_ledger,
+                            &repeat_ledger, &put_step})
       statement->reset();
     sqlite3_close(db);
   }
@@ -129,6 +132,8 @@ struct SqliteStore::Impl {
     WEIR_TRY(put_ledger, prepare("INSERT OR IGNORE INTO ledger VALUES"
                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"));
     WEIR_TRY(repeat_ledger, prepare("UPDATE ledger SET answered=0 WHERE batch=?1 AND sequence=?2"));
+    WEIR_TRY(put_step, prepare("INSERT INTO step VALUES(1,?1,1,?2) ON CONFLICT(only) DO UPDATE SET "
+                               "number=number+1, name=excluded.name"));
     return {};
   }
 
@@ -178,6 +183,8 @@ struct SqliteStore::Impl {
                std::int64_t{row.replans}, std::string_view(row.reasons));
       WEIR_CHECK(run(put_item.get()));
     }
+    bind_all(put_step.get(), std::string_view(kOwner), std::string_view(commit.name));
+    WEIR_CHECK(run(put_step.get()));
     return {};
   }
 };
@@ -302,6 +309,20 @@ Result<void> SqliteStore::visit_ledger(const std::function<bool(const cost::Ledg
   }
   if (code != SQLITE_DONE) return impl_->failure("read");
   return {};
+}
+
+Result<std::optional<SqliteStore::LastStep>> SqliteStore::last_step() {
+  WEIR_TRY(auto table,
+           impl_->prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='step'"));
+  int code = sqlite3_step(table.get());
+  if (code == SQLITE_DONE) return std::nullopt;  // a reader of a store of schema 1
+  if (code != SQLITE_ROW) return impl_->failure("read");
+  WEIR_TRY(auto query, impl_->prepare("SELECT number, name FROM step"));
+  code = sqlite3_step(query.get());
+  if (code == SQLITE_ROW)
+    return LastStep{.number = column(query.get(), 0), .name = text_column(query.get(), 1)};
+  if (code != SQLITE_DONE) return impl_->failure("read");
+  return std::nullopt;
 }
 
 Result<void> SqliteStore::commit(const engine::Commit& commit) {

@@ -1,6 +1,8 @@
 #pragma once
 // The embedded Store: SQLite in WAL mode with full sync, one writer, one transaction a commit. Segments stand beside it.
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,14 @@ class SqliteStore final : public engine::Store {
   Result<void> commit(const engine::Commit& commit) override;
   /// What SQLite finds wrong in the file, at most 20 findings; empty: nothing. @error it cannot be read at all.
   Result<std::vector<std::string>> check();
+
+  struct LastStep {
+    std::uint64_t number = 0;  // of commits so far
+    std::string name;          // Commit::name of the last one
+  };
+  /// How far the journal has come, written in the transaction of the step itself. Nothing: no commit yet, or a store of schema 1
+  /// that no writer has opened since. @error kUnavailable or kInternal it cannot be read.
+  Result<std::optional<LastStep>> last_step();
 
  private:
   struct Impl;

@@ -141,6 +141,48 @@ TEST_F(SqliteStoreTest, AVersionThatIsNotTheStoredOneIsRefusedWhole) {
   EXPECT_TRUE(store->commit(job(1, "two")).has_value());  // and goes on
 }
 
+TEST_F(SqliteStoreTest, TheLastStepIsToldAndIsPartOfItsCommit) {
+  auto store = open();
+  EXPECT_FALSE(store->last_step()->has_value());
+  auto begin = job(0, "one");
+  begin.name = "begin";
+  ASSERT_TRUE(store->commit(begin).has_value());
+  auto step = job(1, "two");
+  step.name = "step";
+  ASSERT_TRUE(store->commit(step).has_value());
+  auto refused = job(1, "three");
+  refused.name = "end";
+  ASSERT_FALSE(store->commit(refused).has_value());
+  store.reset();
+  for (const bool read_only : {true, false}) {
+    auto opened = read_only ? SqliteStore::open_read_only(path()) : SqliteStore::open(path());
+    const auto last = (*opened)->last_step().value();
+    ASSERT_TRUE(last.has_value());
+    EXPECT_EQ(last->name, "step");
+    EXPECT_EQ(last->number, 2U);
+  }
+}
+
+TEST_F(SqliteStoreTest, AStoreOfSchemaOneIsReadAndGoesOn) {
+  ASSERT_TRUE(open()->commit(job(0, "one")).has_value());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "DROP TABLE step; PRAGMA user_version=1", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  {
+    auto reader = SqliteStore::open_read_only(path());
+    ASSERT_TRUE(reader.has_value());
+    EXPECT_FALSE((*reader)->last_step()->has_value());
+  }
+  auto store = open();
+  auto next = job(1, "two");
+  next.name = "step";
+  ASSERT_TRUE(store->commit(next).has_value());
+  EXPECT_EQ(store->last_step().value()->name, "step");
+  EXPECT_EQ(store->load()->front().state, "two");
+}
+
 TEST_F(SqliteStoreTest, ASecondOwnerFencesTheFirstOut) {
   auto first = open();
   ASSERT_TRUE(first->commit(job(0, "one", 1)).has_value());

@@ -62,6 +62,11 @@ struct Run {
 };
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool is_empty(const std::string& path) {
+  std::error_code code;
+  return std::filesystem::is_regular_file(path, code) &&
+         std::filesystem::file_size(path, code) == 0;
+}
 
 // The job that stands behind the output; nothing where none has begun.
 Result<std::optional<engine::JobState>> stored_job(const std::string& folder) {
@@ -109,7 +114,8 @@ Result<void> prepare_folder(Run& run) {
   if (!run.earlier && run.task.kind != OwnerTask::Kind::kRun)
     return fail(ErrorKind::kInvalidArgument, fmt::format("the job of {} has not begun", output),
                 "run it first: weir job resume, or the same weir run command");
-  return !run.earlier && exists(output) ? not_ours(output) : Result<void>();
+  // A process that died before its first commit leaves a store without a job and the output it had created, empty.
+  return !run.earlier && exists(output) && !is_empty(output) ? not_ours(output) : Result<void>();
 }
 
 Result<void> take_key(Run& run) {

@@ -130,7 +130,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;
     state.reason = finished.error.text();
-    state.settled = Settled::kNo;
+    state.settled = Settled::kNone;
     ++batches_held_;  // its ceiling stays reserved: what it costs is not known
     reason(fmt::format("batch {} is held: {}", state.number, state.reason));
     return {};

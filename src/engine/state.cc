@@ -226,7 +226,7 @@ std::string BatchState::encode() const {
   w.field("strangers", static_cast<std::int64_t>(strangers))
       .field("broken", static_cast<std::int64_t>(broken));
   w.field("confirmed", confirmed).field("stop", to_string(stop));
-  if (settled != Settled::kNo) w.field("settled", to_string(settled));
+  if (settled != Settled::kNone) w.field("settled", to_string(settled));
   write_time(w, "planned_at", planned_at);
   w.end_object();
   return w.take();

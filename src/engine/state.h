@@ -79,7 +79,7 @@ enum class StopCause : std::uint8_t {
 std::string_view to_string(StopCause cause);
 
 /// What a human said of a batch that was held.
-enum class Settled : std::uint8_t { kNo, kAdopted, kNotMade, kLost };
+enum class Settled : std::uint8_t { kNone, kAdopted, kNotMade, kLost };
 std::string_view to_string(Settled settled);
 std::string_view to_string(BatchPhase phase);
 
@@ -102,7 +102,7 @@ struct BatchState {
   bool confirmed = false;  // a row has carried our custom_id prefix
   Time planned_at{};
   StopCause stop = StopCause::kNone;
-  Settled settled = Settled::kNo;
+  Settled settled = Settled::kNone;
   [[nodiscard]] std::string encode() const;
   static Result<BatchState> decode(std::string_view text);
 };

@@ -82,6 +82,24 @@ std::string plan_json(const InputManifest& manifest, const Sums& sums, const pla
   return w.end_object().take();
 }
 
+void print_plan(const InputManifest& manifest, const Sums& sums, const plan::JobPlan& plan,
+                std::uint64_t batches, double seconds, std::uint64_t input_bytes) {
+  fmt::print(
+      "Dry run: nothing was sent\n"
+      "  items        {} ({} rejected{})\n  route        {}{}: {}\n  cache        {}\n"
+      "  expected     ≈ {}   (tokens estimated at four bytes each)\n  baseline     ≈ {}   sync and "
+      "uncached\n"
+      "  at most      {}   what --spend-max would reserve on the sync route\n"
+      "  read in      {}: {:.0f} items/s, {:.1f} MB/s\n",
+      manifest.count, manifest.rejected,
+      manifest.same > 0 ? fmt::format(", {} answered with another's answer", manifest.same) : "",
+      llm::to_string(plan.route), batches > 0 ? fmt::format(" ({} batches)", batches) : "",
+      plan.reason, plan.cache.reason, human_usd(plan.expected), human_usd(plan.expected_baseline),
+      human_usd(sums.ceiling), human_duration(Duration(static_cast<std::int64_t>(seconds * 1e6))),
+      static_cast<double>(manifest.count) / std::max(seconds, 1e-9),
+      static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));
+}
+
 }  // namespace
 
 ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
@@ -141,21 +159,7 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
     fmt::print("{}\n", plan_json(*manifest, sums, *plan, batches, seconds, input_bytes));
     return ExitCode::kDone;
   }
-  fmt::print(
-      "Dry run: nothing was sent\n"
-      "  items        {} ({} rejected{})\n  route        {}{}: {}\n  cache        {}\n"
-      "  expected     ≈ {}   (tokens estimated at four bytes each)\n  baseline     ≈ {}   sync and "
-      "uncached\n"
-      "  at most      {}   what --spend-max would reserve on the sync route\n"
-      "  read in      {}: {:.0f} items/s, {:.1f} MB/s\n",
-      manifest->count, manifest->rejected,
-      manifest->same > 0 ? fmt::format(", {} answered with another's answer", manifest->same) : "",
-      llm::to_string(plan->route), batches > 0 ? fmt::format(" ({} batches)", batches) : "",
-      plan->reason, plan->cache.reason, human_usd(plan->expected),
-      human_usd(plan->expected_baseline), human_usd(sums.ceiling),
-      human_duration(Duration(static_cast<std::int64_t>(seconds * 1e6))),
-      static_cast<double>(manifest->count) / std::max(seconds, 1e-9),
-      static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));
+  print_plan(*manifest, sums, *plan, batches, seconds, input_bytes);
   return ExitCode::kDone;
 }
 

@@ -67,7 +67,7 @@ std::unexpected<Error> has_ended(const JobView& view) {
 
 // The job's folder when something of it is left to be done.
 Result<std::string> find_unended(const JobName& name) {
-  WEIR_TRY(const auto folder, find_job(name));
+  WEIR_TRY(auto folder, find_job(name));
   WEIR_TRY(const auto view, view_job(folder));
   if (view.job && view.job->phase == engine::JobPhase::kDone && !view.owner) return has_ended(view);
   return folder;

@@ -79,7 +79,7 @@ Result<std::string> find_job(const JobName& name) {
   while (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
   if (plain.ends_with(kStoreSuffix) && is_store(plain)) return plain;
   if (is_store(plain + std::string(kStoreSuffix))) return plain + std::string(kStoreSuffix);
-  if (const auto inside = name.dir + "/" + plain + std::string(kStoreSuffix); is_store(inside))
+  if (auto inside = name.dir + "/" + plain + std::string(kStoreSuffix); is_store(inside))
     return inside;
   WEIR_TRY(const auto folders, stores_in(name.dir));
   std::vector<std::string> found;

@@ -17,10 +17,10 @@ using ::testing::HasSubstr;
 
 class Stores : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_NE(::mkdtemp(dir.data()), nullptr); }
-  void TearDown() override { std::filesystem::remove_all(dir); }
+  void SetUp() override { ASSERT_NE(::mkdtemp(dir_.data()), nullptr); }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
   void make(const std::string& name, std::uint64_t id) {
-    const auto folder = dir + "/" + name + ".weir";
+    const auto folder = dir_ + "/" + name + ".weir";
     std::filesystem::create_directory(folder);
     engine::JobState job;
     job.id = {id, 1};
@@ -29,48 +29,48 @@ class Stores : public ::testing::Test {
     commit.aggregates.push_back({engine::AggregateKind::kJob, 0, "default", 0, job.encode()});
     ASSERT_TRUE(store->commit(commit).has_value());
   }
-  std::string dir = (std::filesystem::temp_directory_path() / "weir-job-XXXXXX").string();
+  std::string dir_ = (std::filesystem::temp_directory_path() / "weir-job-XXXXXX").string();
 };
 
 TEST_F(Stores, AJobIsFoundByOutputFolderAndId) {
   make("a.jsonl", 1ULL << 62);
   make("b.jsonl", 3ULL << 60);
-  const auto a = dir + "/a.jsonl.weir";
-  for (const auto& name : {dir + "/a.jsonl", a, a + "/"})
+  const auto a = dir_ + "/a.jsonl.weir";
+  for (const auto& name : {dir_ + "/a.jsonl", a, a + "/"})
     EXPECT_EQ(find_job({name, "."}), a) << name;
   const auto id = JobId{1ULL << 62, 1}.text();
-  EXPECT_EQ(find_job({id, dir}), a);
-  EXPECT_EQ(find_job({id.substr(0, 3), dir}), a);
+  EXPECT_EQ(find_job({id, dir_}), a);
+  EXPECT_EQ(find_job({id.substr(0, 3), dir_}), a);
   std::string lower = id;
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  EXPECT_EQ(find_job({lower, dir}), a);
-  const auto twice = find_job({std::string(1, id[0]), dir});
+  EXPECT_EQ(find_job({lower, dir_}), a);
+  const auto twice = find_job({std::string(1, id[0]), dir_});
   if (JobId{3ULL << 60, 1}.text()[0] == id[0])
     EXPECT_THAT(twice.error().message, HasSubstr("2 jobs"));
-  const auto none = find_job({dir + "/a.json", dir});
+  const auto none = find_job({dir_ + "/a.json", dir_});
   ASSERT_FALSE(none.has_value());
   EXPECT_EQ(none.error().kind, ErrorKind::kNotFound);
   EXPECT_THAT(none.error().hint, HasSubstr("a.jsonl"));
-  EXPECT_EQ(stores_in(dir).value().size(), 2U);
-  EXPECT_EQ(stores_in(dir + "/none").error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(stores_in(dir_).value().size(), 2U);
+  EXPECT_EQ(stores_in(dir_ + "/none").error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(Stores, AReaderLeavesNothingBehind) {
   make("a.jsonl", 1);
-  const auto folder = dir + "/a.jsonl.weir";
+  const auto folder = dir_ + "/a.jsonl.weir";
   ASSERT_TRUE(view_job(folder).has_value());
   EXPECT_FALSE(std::filesystem::exists(folder + "/store.sqlite-wal"));
   EXPECT_FALSE(std::filesystem::exists(folder + "/store.sqlite-shm"));
   EXPECT_FALSE(std::filesystem::exists(folder + "/results.slots"));
   EXPECT_EQ(view_job(folder)->status(), JobStatus::kStopped);
-  EXPECT_EQ(view_job(dir).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(view_job(dir_).error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(Stores, TheCommandLineComesBack) {
-  const KeptCommand command{dir, {{"input", {"-x y\n"}}, {"--strict", {}}, {"--id-field", {""}}}};
+  const KeptCommand command{dir_, {{"input", {"-x y\n"}}, {"--strict", {}}, {"--id-field", {""}}}};
   ASSERT_TRUE(keep_command(command).has_value());
-  EXPECT_EQ(kept_command(dir).value().options, command.options);
-  EXPECT_EQ(kept_command(dir + "/none").error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(kept_command(dir_).value().options, command.options);
+  EXPECT_EQ(kept_command(dir_ + "/none").error().kind, ErrorKind::kNotFound);
   for (const auto* text : {"", "[]", "{}", R"({"v":2,"options":[]})", R"({"v":1,"options":{}})"})
     EXPECT_EQ(KeptCommand::from_json(text).error().kind, ErrorKind::kInvalidArgument) << text;
 }

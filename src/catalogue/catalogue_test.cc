@@ -15,8 +15,8 @@ namespace {
 using ::testing::HasSubstr;
 
 const Catalogue& built_in() {
-  static const auto loaded = Catalogue::built_in().value();
-  return loaded;
+  static const auto kLoaded = Catalogue::built_in().value();
+  return kLoaded;
 }
 
 std::vector<std::filesystem::path> files() {

@@ -1,6 +1,8 @@
 // What a human sets going again, as scripts of events: retries of ended items, and held batches that are settled.
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "engine/testing.h"
 
 namespace weir::engine {
@@ -9,7 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Bench;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using How = provider::Settlement::How;
 using Outcome = cost::LedgerEntry::Outcome;
 
@@ -29,10 +30,10 @@ class Again : public Bench, public ::testing::Test {
     ADD_FAILURE() << "the job does not end";
   }
   std::uint64_t retry() {
-    asked.clear();
+    asked_.clear();
     const auto count = engine->retry(
         [this](const ResultLog::Record& record) -> Result<bool> {
-          asked.push_back(record.item);
+          asked_.push_back(record.item);
           return true;
         },
         now);
@@ -82,7 +83,7 @@ class Again : public Bench, public ::testing::Test {
     answer("delete", 200);
     EXPECT_TRUE(turn().done);
   }
-  std::vector<std::uint64_t> asked;
+  std::vector<std::uint64_t> asked_;
 };
 
 TEST_F(Again, WhatFailedIsTriedAgainAndTheRestIsLeftAlone) {
@@ -91,8 +92,8 @@ TEST_F(Again, WhatFailedIsTriedAgainAndTheRestIsLeftAlone) {
   const auto before = output();
   ASSERT_THAT(before[1], HasSubstr(R"("error")"));
   EXPECT_EQ(retry(), 1U);
-  EXPECT_EQ(asked, (std::vector<std::uint64_t>{1}));  // only of what has no answer
-  EXPECT_EQ(output(), before);                        // the old output stands until the end
+  EXPECT_EQ(asked_, (std::vector<std::uint64_t>{1}));  // only of what has no answer
+  EXPECT_EQ(output(), before);                         // the old output stands until the end
   EXPECT_EQ(engine->progress().failed, 0U);
   run_sync();
   expect_answers(3);
@@ -158,7 +159,7 @@ TEST_F(Again, ADeathBetweenTheNewOutputAndItsCommitWritesItAgain) {
   EXPECT_FALSE(engine->turn(now).has_value());
   store.broken = false;
   // As if the rename had happened: the new file is gone, the old one replaced.
-  (void)files.rename("store/output.new", "out");
+  std::ignore = files.rename("store/output.new", "out");
   open();
   run_sync();
   expect_answers(3);
@@ -230,7 +231,7 @@ TEST_F(Again, IdenticalRequestsAreSentOnceThenAsWell) {
   run_sync({0});
   ASSERT_EQ(engine->progress().failed, 3U);
   EXPECT_EQ(retry(), 3U);
-  EXPECT_EQ(asked, (std::vector<std::uint64_t>{0, 1, 3}));
+  EXPECT_EQ(asked_, (std::vector<std::uint64_t>{0, 1, 3}));
   turn();
   EXPECT_EQ(waiting("sync"), 1U);
   open();  // a death in its middle
@@ -253,7 +254,7 @@ TEST_F(Again, ARepeatIsNotTriedWithoutTheItemThatItRepeats) {
             2U);
   run_sync();
   EXPECT_THAT(output()[0], HasSubstr(R"("answer")"));
-  EXPECT_THAT(output()[1], HasSubstr(R"("error")"));  // nobody asked for it
+  EXPECT_THAT(output()[1], HasSubstr(R"("error")"));  // nobody asked_ for it
   EXPECT_THAT(output()[3], HasSubstr(R"("answer")"));
   EXPECT_EQ(store.job().phase, JobPhase::kDone);
 }

@@ -32,13 +32,18 @@ std::string_view explain(StopCause cause) {
 
 Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now) {
   run.wake_at.reset();
+  std::vector<std::string> taken = batches_over_;
+  for (const auto& [number, other] : batches_)
+    if (number != run.state.number && !other.state.view.provider_batch_id.empty())
+      taken.push_back(other.state.view.provider_batch_id);
   const provider::BatchContext context{.credentials = parts_.credentials,
                                        .limits = *parts_.provider.batch,
                                        .id = run.state.id,
                                        .items = run.state.items,
                                        .image_bytes = run.state.image_bytes,
                                        .model = parts_.model.name,
-                                       .now = now};
+                                       .now = now,
+                                       .taken = taken};
   auto step = parts_.adapter.next(run.state.adapter_state, event, context);
   if (!step) {
     const provider::Finished held{.outcome = provider::Finished::Outcome::kHeld,
@@ -126,6 +131,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   using Outcome = provider::Finished::Outcome;
   run.dirty = must_commit_ = true;
   auto& state = run.state;
+  if (!state.view.provider_batch_id.empty()) batches_over_.push_back(state.view.provider_batch_id);
   if (state.priming) job_.primed = true;  // whatever became of it: no second one
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;

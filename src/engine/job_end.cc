@@ -166,7 +166,7 @@ Result<void> JobEngine::end_answered(llm::Response response, llm::Route route,
                 .marked = marked,
                 .attempts = 1};
   entry.usage = response.usage;
-  entry = billed_entry(std::move(entry), route);
+  entry = billed_entry(entry, route);
   WEIR_TRY(const auto end, log_->end_of(entry.item));
   if (end != ItemEnd::kNone) {  // another attempt was faster: paid, not needed
     book(entry);

@@ -363,6 +363,8 @@ class JobEngine {
   std::map<std::uint64_t, BatchRun> batches_;                      // running ones, by number
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
+  std::vector<std::string>
+      batches_over_;  // provider's ids of batches that ended or are held: a few bytes a batch
 
   std::vector<cost::LedgerEntry> ledger_pending_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>>

@@ -60,6 +60,8 @@ Result<void> JobEngine::load_batch(const LoadedAggregate& aggregate) {
   WEIR_TRY(run.state, BatchState::decode(aggregate.state));
   run.version = aggregate.version;
   const auto phase = run.state.phase;
+  if (phase != BatchPhase::kRunning && !run.state.view.provider_batch_id.empty())
+    batches_over_.push_back(run.state.view.provider_batch_id);
   if (phase == BatchPhase::kEnded || phase == BatchPhase::kRefused) {
     ++batches_ended_;
     images_done_.push_back(

@@ -7,12 +7,10 @@ namespace weir::engine {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::AllOf;
 using testing::Bench;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class JobRefused : public Bench, public ::testing::Test {
  protected:

@@ -26,7 +26,7 @@ Result<bool> JobEngine::take_rows(std::uint64_t call, std::string_view bytes, Ti
   Result<void> failed;
   const bool go_on = run.splitter->feed(bytes, [&](const json::LineSplitter::Line& line) {
     auto handled = row_line(run, line, now);
-    if (!handled) failed = std::unexpected(std::move(handled).error());
+    if (!handled) failed = std::unexpected(handled.error());
     return handled.value_or(false);
   });
   if (!failed) return std::unexpected(std::move(failed).error());
@@ -56,7 +56,7 @@ Result<void> JobEngine::take_rows_end(std::uint64_t call, Time now) {
     run.cut_line = line.number;
     if (cut) return true;
     auto handled = row_line(run, line, now);
-    if (!handled) failed = std::unexpected(std::move(handled).error());
+    if (!handled) failed = std::unexpected(handled.error());
     ours = handled.value_or(true);
     return true;
   });
@@ -145,7 +145,7 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
   if (row.response.usage != llm::Usage{}) {
     auto billed = entry;
     billed.usage = row.response.usage;
-    book_repeat(billed_entry(std::move(billed), llm::Route::kBatch));
+    book_repeat(billed_entry(billed, llm::Route::kBatch));
   }
   ++run.state.rows;
   WEIR_CHECK(errored_row(run, std::move(row), item, now));
@@ -162,7 +162,7 @@ Result<bool> JobEngine::late_row(const provider::Row& row, cost::LedgerEntry ent
       return false;  // the same row again
   }
   entry.usage = row.response.usage;
-  book_repeat(billed_entry(std::move(entry), llm::Route::kBatch));
+  book_repeat(billed_entry(entry, llm::Route::kBatch));
   return false;
 }
 

@@ -41,7 +41,7 @@ bool is_heading(std::string_view line) {
   if (start == std::string_view::npos || start > 3) return false;
   const auto end = line.find_first_not_of('#', start);
   const auto level = std::min(end, line.size()) - start;
-  if (level < 1 || level > 6) return false;
+  if (level == 0 || level > 6) return false;
   return end == std::string_view::npos || is_blank(line.substr(end, 1));
 }
 

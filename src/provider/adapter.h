@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,6 +46,8 @@ struct BatchContext {
   std::uint64_t image_bytes = 0;
   std::string_view model;
   Time now;
+  /// Ids of provider batches that other batches of the job have: none of them can be this one.
+  std::span<const std::string> taken = {};
 };
 
 /// What a human found out about a batch that is held.

@@ -258,6 +258,8 @@ std::vector<std::string> check(const Scenario& scenario, World& world) {
   check_heard(c);
   check_left_over(c);
   check_sums(c);
+  if (!findings.empty())
+    for (const auto& reason : c.job.reasons) c.find("decision: {}", reason);
   return findings;
 }
 

@@ -153,9 +153,10 @@ TEST_P(Lessons31, Item12And15_AProcessThatIsLostLosesNoBatch) {
 
 TEST_P(Lessons31, Item13_WhatIsFinishedIsWrittenBeforeTheJobEnds) {
   scenario.batch_requests = 20;
+  scenario.batches_running = 1;  // one after the other
   scenario.crashes_max = 1;
   std::uint64_t partial = 0;
-  for (std::uint64_t at = 100; at < 800; at += 10) {
+  for (std::uint64_t at = 100; at < 4000 && partial == 0; at += 7) {
     scenario.crash_at = at;
     run();
     partial += world->partial_outputs();

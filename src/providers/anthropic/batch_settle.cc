@@ -104,6 +104,7 @@ bool Machine::is_candidate(json::Value item, const Remote& remote) const {
   }
   const auto is_it = [&](const Remote& other) { return other.id == remote.id; };
   return total == context_.items &&
+         std::ranges::find(context_.taken, remote.id) == context_.taken.end() &&
          std::ranges::find(s_.rejected, remote.id) == s_.rejected.end() &&
          !(s_.matched && is_it(*s_.matched)) && std::ranges::none_of(s_.found, is_it);
 }

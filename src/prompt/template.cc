@@ -38,7 +38,7 @@ bool is_blank(std::string_view line) {
 // An ATX heading: up to three spaces, one to six '#', then a space or nothing.
 bool is_heading(std::string_view line) {
   const auto start = line.find_first_not_of(' ');
-  if (start == std::string_view::npos || start > 3) return false;
+  if (start > 3) return false;  // or there is none: npos
   const auto end = line.find_first_not_of('#', start);
   const auto level = std::min(end, line.size()) - start;
   if (level == 0 || level > 6) return false;

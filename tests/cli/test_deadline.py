@@ -19,7 +19,7 @@ class Deadline(harness.CliTest):
         source, named, self.records = documents.write_job(self, COUNT)
 
         def run(provider):
-            with harness.Simulator(faults=STUCK) as simulator:
+            with harness.Simulator(faults=STUCK, time_scale=300) as simulator:
                 job = harness.Job(self.folder, simulator, provider, source, *named, "--no-cache", *options)
                 outcome = job.run()
                 return job, outcome, job.bill(), simulator.state()[provider]["batches_running"]

@@ -73,6 +73,7 @@ Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   job_.phase = JobPhase::kRunning;
   job_.ended_at = {};
   job_.cancel_wanted = false;
+  cancelled_to_ = 0;
   job_.next_place = job_.items;  // every item had ended: the rows alone say what is to be done
   job_.parts.clear();
   job_.rebuilding = true;

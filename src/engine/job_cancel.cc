@@ -20,12 +20,7 @@ Result<void> JobEngine::cancel() {
 }
 
 Result<void> JobEngine::cancel_turn(Time now) {
-  if (filling_) {
-    const auto path = filling_->path;
-    filling_.reset();
-    --job_.batches;
-    WEIR_CHECK(parts_.files.remove(path));
-  }
+  if (filling_) WEIR_CHECK(drop_filling());
   std::vector<std::uint64_t>
       waiting;  // a batch with a request under way is told when it is answered
   for (const auto& [number, run] : batches_)

@@ -106,18 +106,9 @@ Result<void> JobEngine::end_item(Ending ending) {
   }
   retry_due_.erase(ending.item);
   rate_limited_.erase(ending.item);
-  count_end(ending.end);
+  counts_.add(ending.end);
   job_dirty_ = true;
   return {};
-}
-
-void JobEngine::count_end(ItemEnd end) {
-  switch (end) {
-    case ItemEnd::kSucceeded: ++counts_.succeeded; break;
-    case ItemEnd::kFailed: ++counts_.failed; break;
-    case ItemEnd::kCancelled: ++counts_.cancelled; break;
-    case ItemEnd::kNone: break;
-  }
 }
 
 // An item that is not sent: it was no good at accept, or cannot be said to this provider.

@@ -236,7 +236,6 @@ class JobEngine {
 
   // job_end.cc: how an item ends
   Result<void> end_item(Ending ending);
-  void count_end(ItemEnd end);
   Result<void> end_rejected(std::uint64_t item, const Item& source_item, Error error);
   Result<void> end_answered(llm::Response response, llm::Route route, cost::LedgerEntry entry,
                             std::string attempt_id, bool marked);
@@ -276,6 +275,7 @@ class JobEngine {
   Result<Fit> fill_item(std::uint64_t item, std::uint64_t sequence, Time now);
   Result<void> flush_image();
   void advance();
+  Result<void> drop_filling();
   Result<void> finish_filling(Time now);
   std::vector<std::uint64_t> replan_candidates() const;
   std::string image_path(std::uint64_t number) const;

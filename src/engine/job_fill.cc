@@ -201,16 +201,19 @@ void JobEngine::advance() {
   if (part.count == 0) job_.parts.pop_back();
 }
 
+Result<void> JobEngine::drop_filling() {
+  const auto path = filling_->path;
+  filling_.reset();
+  --job_.batches;
+  return parts_.files.remove(path);
+}
+
 // The image is whole: the batch becomes an aggregate.
 Result<void> JobEngine::finish_filling(Time now) {
   auto& filling = *filling_;
   advance();
-  if (filling.state.items == 0) {  // every item was rejected, or nothing is affordable: no batch
-    const auto path = filling.path;
-    filling_.reset();
-    --job_.batches;
-    return parts_.files.remove(path);
-  }
+  if (filling.state.items == 0)
+    return drop_filling();  // every item was rejected, or nothing is affordable: no batch
   filling.buffer += parts_.adapter.image_format().tail;
   WEIR_CHECK(flush_image());
   WEIR_CHECK(filling.image->sync());

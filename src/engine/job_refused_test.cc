@@ -43,6 +43,17 @@ class JobRefused : public Bench, public ::testing::Test {
     }
     return creates;
   }
+  // Batch 1 is cancelled; only this member has a row.
+  void stop_with(std::uint64_t sequence) {
+    answer("cancel", 200);
+    turn();
+    turn_after(10s);
+    answer("poll", 200, "ended");
+    turn();
+    rows(row_id(sequence) + " ok 10 0 2\n");
+    turn();
+    answer("delete", 200);
+  }
   void run_to_end(std::uint64_t number) {
     turn_after(10s);
     answer("poll", 200, "ended");
@@ -164,14 +175,7 @@ TEST_F(JobRefused, ARunningBatchIsBoundedByBatchTimeout) {
   turn();
   turn_after(2min);
   EXPECT_EQ(waiting("poll"), 0U);
-  answer("cancel", 200);
-  turn();
-  turn_after(10s);
-  answer("poll", 200, "ended");
-  turn();
-  rows(row_id(1) + " ok 10 0 2\n");
-  turn();
-  answer("delete", 200);
+  stop_with(1);
   turn();
   EXPECT_EQ(waiting("sync"), 2U);
 }
@@ -186,14 +190,7 @@ TEST_F(JobRefused, NearTheDeadlineABatchIsStoppedAndItsTailGoesSync) {
   answer("poll", 200, "running");
   turn();
   turn_after(590s);
-  answer("cancel", 200);
-  turn();
-  turn_after(10s);
-  answer("poll", 200, "ended");
-  turn();
-  rows(row_id(0) + " ok 10 0 2\n");
-  turn();
-  answer("delete", 200);
+  stop_with(0);
   turn();
   EXPECT_EQ(waiting("sync"), 2U);
   EXPECT_EQ(store.batch(1).stop, StopCause::kDeadline);

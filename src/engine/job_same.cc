@@ -53,7 +53,7 @@ Result<void> JobEngine::answer_same(std::uint64_t item, std::uint64_t first) {
                            .end = record.end,
                            .line = same_line(record.line, source_item, job_.simulated)}));
   if (deviating_.erase(item) != 0) rows_ended_.push_back(item);
-  count_end(record.end);
+  counts_.add(record.end);
   job_dirty_ = true;
   return {};
 }

@@ -11,18 +11,22 @@ Result<ResultCounts> count_slots(File& file, std::uint64_t items, std::uint64_t 
   ResultCounts counts;
   WEIR_CHECK(visit_slots(file, items, [&](std::uint64_t, const Slot& slot) -> Result<void> {
     if (!slot.within(segment_bytes)) return {};
-    switch (static_cast<ItemEnd>(slot.end)) {
-      case ItemEnd::kSucceeded: ++counts.succeeded; break;
-      case ItemEnd::kFailed: ++counts.failed; break;
-      case ItemEnd::kCancelled: ++counts.cancelled; break;
-      case ItemEnd::kNone: break;
-    }
+    counts.add(static_cast<ItemEnd>(slot.end));
     return {};
   }));
   return counts;
 }
 
 }  // namespace
+
+void ResultCounts::add(ItemEnd end) {
+  switch (end) {
+    case ItemEnd::kSucceeded: ++succeeded; break;
+    case ItemEnd::kFailed: ++failed; break;
+    case ItemEnd::kCancelled: ++cancelled; break;
+    case ItemEnd::kNone: break;
+  }
+}
 
 Result<std::unique_ptr<ResultLog>> ResultLog::open(FileSystem& files, const std::string& folder,
                                                    const std::string& output_path,

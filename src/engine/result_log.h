@@ -17,6 +17,7 @@ enum class ItemEnd : std::uint8_t { kNone = 0, kSucceeded = 1, kFailed = 2, kCan
 struct ResultCounts {
   std::uint64_t succeeded = 0, failed = 0, cancelled = 0;
   [[nodiscard]] std::uint64_t ended() const { return succeeded + failed + cancelled; }
+  void add(ItemEnd end);
 };
 
 /// How far the output file is; journalled after its sync, the file is cut to it on resume.

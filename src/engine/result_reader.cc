@@ -7,15 +7,6 @@
 namespace weir::engine {
 namespace {
 
-void tally(ResultCounts& counts, std::uint32_t end) {
-  switch (static_cast<ItemEnd>(end)) {
-    case ItemEnd::kSucceeded: ++counts.succeeded; break;
-    case ItemEnd::kFailed: ++counts.failed; break;
-    case ItemEnd::kCancelled: ++counts.cancelled; break;
-    case ItemEnd::kNone: break;
-  }
-}
-
 void find(ResultReader::Findings& findings, std::string text) {
   if (findings.wrong.size() < ResultReader::kFindingsMax) findings.wrong.push_back(std::move(text));
 }
@@ -69,7 +60,7 @@ Result<ResultCounts> ResultReader::count() {
   ResultCounts counts;
   if (!slots_) return counts;
   WEIR_CHECK(visit_slots(*slots_, items_, [&](std::uint64_t, const Slot& slot) -> Result<void> {
-    if (slot.within(segment_bytes_)) tally(counts, slot.end);
+    if (slot.within(segment_bytes_)) counts.add(static_cast<ItemEnd>(slot.end));
     return {};
   }));
   return counts;
@@ -131,7 +122,7 @@ Result<void> ResultReader::check_slots(Findings& findings) {
            fmt::format("results.slots: item {} points to byte {}, where its record is not", item,
                        slot.offset));
     ++findings.slots;
-    tally(findings.counts, slot.end);
+    findings.counts.add(static_cast<ItemEnd>(slot.end));
     return {};
   });
 }

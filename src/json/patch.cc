@@ -2,106 +2,13 @@
 
 #include <algorithm>
 
+#include "json/scan.h"
 #include "json/write.h"
 
 namespace weir::json {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-// Steps over the tokens of a validated document. Never reads past the end, even where the document is not valid after all.
-class Scanner {
- public:
-  Scanner(std::string_view text, std::size_t at) : text_(text), at_(at) { space(); }
-
-  [[nodiscard]] std::size_t at() const { return at_; }
-  [[nodiscard]] bool done() const { return at_ >= text_.size(); }
-  [[nodiscard]] char peek() const { return done() ? '\0' : text_[at_]; }
-
-  void space() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-  }
-  bool take(char c) {
-    if (peek() != c) return false;
-    ++at_;
-    space();
-    return true;
-  }
-  // The raw token of a string, quotes included.
-  std::string_view string() {
-    const std::size_t start = at_;
-    if (peek() != '"') return {};
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_)
-      if (text_[at_] == '\\') ++at_;
-    at_ = std::min(at_ + 1, text_.size());
-    return text_.substr(start, at_ - start);
-  }
-  // Skips one value and gives its span.
-  Span value() {
-    const std::size_t start = at_;
-    if (peek() == '"') {
-      string();
-    } else if (peek() == '{' || peek() == '[') {
-      int depth = 0;
-      do {
-        const char c = text_[at_];
-        if (c == '"') {
-          string();
-          continue;
-        }
-        if (c == '{' || c == '[') ++depth;
-        if (c == '}' || c == ']') --depth;
-        ++at_;
-      } while (depth > 0 && at_ < text_.size());
-    } else {
-      while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != ',' &&
-             text_[at_] != '}' && text_[at_] != ']')
-        ++at_;
-    }
-    const Span span{start, at_ - start};
-    space();
-    return span;
-  }
-
- private:
-  std::string_view text_;
-  std::size_t at_;
-};
-
-// Whether the raw string token spells `name`. A token with escapes is compared by unescaping its simple ones.
-bool spells(std::string_view token, std::string_view name) {
-  if (token.size() < 2) return false;
-  token = token.substr(1, token.size() - 2);
-  if (token.find('\\') == std::string_view::npos) return token == name;
-  // Only \uXXXX of plain ASCII can spell a name otherwise; keys that Weir reads are plain ASCII.
-  std::string plain;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] != '\\' || i + 1 >= token.size()) {
-      plain.push_back(token[i]);
-      continue;
-    }
-    const char kind = token[++i];
-    switch (kind) {
-      case 'n': plain.push_back('\n'); break;
-      case 't': plain.push_back('\t'); break;
-      case 'r': plain.push_back('\r'); break;
-      case 'b': plain.push_back('\b'); break;
-      case 'f': plain.push_back('\f'); break;
-      case 'u': {
-        unsigned code = 0;
-        for (int digit = 0; digit < 4 && i + 1 < token.size(); ++digit) {
-          const char h = token[++i];
-          code = code * 16 + static_cast<unsigned>(h <= '9' ? h - '0' : (h | 32) - 'a' + 10);
-        }
-        if (code >= 0x80) return false;
-        plain.push_back(static_cast<char>(code));
-        break;
-      }
-      default: plain.push_back(kind);
-    }
-  }
-  return plain == name;
-}
 
 std::optional<Span> member(std::string_view text, Span object, std::string_view name) {
   Scanner scan(text.substr(0, object.offset + object.length), object.offset);

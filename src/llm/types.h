@@ -48,10 +48,17 @@ enum class CachePolicy : std::uint8_t {
 enum class Dialect : std::uint8_t { kOpenAIChat, kAnthropicMessages };
 std::string_view to_string(Dialect dialect);
 
+/// A breakpoint of ours in a ready-made body: behind its block-th block, counted as Adapter::raw_blocks() lists them.
+struct RawMark {
+  std::uint32_t block = 0;
+  CacheTtl ttl = CacheTtl::kDefault;
+};
+
 /// A ready-made body: passes byte for byte but for what Weir must set (json::patch).
 struct RawBody {
   Dialect dialect = Dialect::kOpenAIChat;
-  std::string bytes;  // validated JSON object
+  std::string bytes;                // validated JSON object
+  std::vector<RawMark> marks = {};  // only where the caller set none of their own
 };
 
 struct Request {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -130,6 +131,25 @@ struct ImageFormat {
   std::string_view head, separator, tail;
 };
 
+/// The blocks of a ready-made body, in the order in which the provider's cache sees them. A block is one element of a
+/// content array, a content that is one string, or one tool definition. Two bodies share a cached prefix up to block n
+/// when the hashes of their blocks 0..n are the same; the model is not in a hash. What the prompt has behind the
+/// kRawBlocksMax-th block is not listed.
+struct RawBlocks {
+  struct Block {
+    std::uint64_t hash =
+        0;  // of all that keeps this block apart in the cache; only for comparing within a process
+    std::uint32_t bytes = 0;  // as it stands in the body
+    bool markable = false;    // a llm::RawMark may name it
+  };
+  std::vector<Block> blocks;
+  bool own_marks =
+      false;  // the caller set cache markers or cache options: nothing of ours may be added
+};
+
+/// A prompt of more blocks is no prompt that anybody wrote; and the list of them is in memory.
+inline constexpr std::size_t kRawBlocksMax = 100'000;
+
 /// One row of a result artefact.
 struct Row {
   enum class Outcome : std::uint8_t { kSucceeded, kErrored, kExpired, kCancelled };
@@ -153,6 +173,14 @@ class Adapter {
  public:
   virtual ~Adapter() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // Both routes.
+  /// What a ready-made body consists of for the provider's cache, and which of it can carry a breakpoint. Linear in the
+  /// body. Parts of an unknown shape are listed, but not markable. Without breakpoints in the format: no blocks.
+  /// @error kUnsupported a body of another dialect; kInvalidArgument not an object.
+  [[nodiscard]] virtual Result<RawBlocks> raw_blocks(const llm::RawBody& /*raw*/) const {
+    return RawBlocks{};
+  }
 
   // Sync.
   /// @error kInvalidArgument the request cannot be said in this provider's format; kUnsupported dialect of a raw body.

@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t kErrorTextMax = 500;              // enough for a person, bounded in logs
 constexpr std::int64_t kTokensMax = 1'000'000'000'000;  // sums of a few counts cannot overflow
 
-// The wire knows no default: what the planner leaves open is 5m there, and is written so.
-llm::CacheTtl written_ttl(const llm::CacheMark& mark) {
-  return mark.ttl == llm::CacheTtl::k1h ? llm::CacheTtl::k1h : llm::CacheTtl::k5m;
-}
-
 // Prefix order is system, then messages; entries with a longer TTL must come first.
 Result<void> check_marks(const llm::Request& request) {
   std::size_t marks = 0;
@@ -28,7 +23,7 @@ Result<void> check_marks(const llm::Request& request) {
     for (const auto& block : blocks) {
       if (!block.mark) continue;
       ++marks;
-      const bool is_short = written_ttl(*block.mark) == llm::CacheTtl::k5m;
+      const bool is_short = written_ttl(block.mark->ttl) == llm::CacheTtl::k5m;
       long_after_short |= short_seen && !is_short;
       short_seen |= is_short;
     }
@@ -58,7 +53,7 @@ void write_content(json::Writer& writer, const std::vector<llm::Block>& blocks) 
     writer.begin_object().field("type", "text").field("text", block.text);
     if (block.mark) {
       writer.key("cache_control").begin_object().field("type", "ephemeral");
-      writer.field("ttl", llm::to_string(written_ttl(*block.mark))).end_object();
+      writer.field("ttl", llm::to_string(written_ttl(block.mark->ttl))).end_object();
     }
     writer.end_object();
   }
@@ -67,16 +62,15 @@ void write_content(json::Writer& writer, const std::vector<llm::Block>& blocks) 
 
 Result<void> append_raw(const llm::Request& request, std::string& out) {
   const llm::RawBody& raw = *request.raw;
-  if (raw.dialect != llm::Dialect::kAnthropicMessages)
-    return fail(ErrorKind::kUnsupported,
-                fmt::format("a ready-made body of the format '{}' does not fit here",
-                            llm::to_string(raw.dialect)),
-                "send it to a provider of that format, or write it as an Anthropic Messages body");
+  WEIR_CHECK(check_dialect(raw));
   std::vector<json::Edit> edits;
+  // First: a marker may end where a member is added behind it, and edits of one place keep their order.
+  if (!raw.marks.empty()) WEIR_CHECK(append_mark_edits(raw, edits));
   const auto set = [&](std::string_view key, std::string_view json_text) {
     auto edit = json::set_member(raw.bytes, {}, key, json_text);
-    if (edit) edits.push_back(*std::move(edit));
-    return edit.has_value();
+    if (!edit) return false;
+    edits.push_back(*std::move(edit));
+    return true;
   };
   const auto model = json::locate(raw.bytes, {"model"});
   std::string wanted;
@@ -125,6 +119,18 @@ void for_each_raw(std::string_view array, OnElement&& on_element) {
 }
 
 }  // namespace
+
+llm::CacheTtl written_ttl(llm::CacheTtl ttl) {
+  return ttl == llm::CacheTtl::k1h ? llm::CacheTtl::k1h : llm::CacheTtl::k5m;
+}
+
+Result<void> check_dialect(const llm::RawBody& raw) {
+  if (raw.dialect == llm::Dialect::kAnthropicMessages) return {};
+  return fail(ErrorKind::kUnsupported,
+              fmt::format("a ready-made body of the format '{}' does not fit here",
+                          llm::to_string(raw.dialect)),
+              "send it to a provider of that format, or write it as an Anthropic Messages body");
+}
 
 bool asks_for_stream(const llm::RawBody& raw) {
   const auto stream = json::locate(raw.bytes, {"stream"});

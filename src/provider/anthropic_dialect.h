@@ -8,8 +8,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "json/patch.h"
 #include "json/value.h"
 #include "llm/types.h"
 #include "provider/adapter.h"
@@ -22,11 +24,28 @@ inline constexpr std::size_t kBreakpointsMax = 4;
 
 /// Appends the JSON body of a Messages request. Same request, same bytes: the keys stand in one
 /// fixed order. A raw body passes byte for byte; only `model` and `stream` are set where they
-/// differ from the request's.
+/// differ from the request's, and RawBody::marks are put behind their blocks.
 /// @error kInvalidArgument output_max is missing, more than kBreakpointsMax marks, a 1h mark after
-/// a 5m mark, or a raw body that is no JSON object; kUnsupported a raw body of another dialect.
+/// a 5m mark, a raw body that is no JSON object, or one of its marks cannot be set (the body has
+/// markers of its own; the block is not there, not markable, marked twice); kUnsupported a raw body
+/// of another dialect.
 /// `out` is unchanged on error.
 Result<void> append_body(const llm::Request& request, std::string& out);
+
+/// The blocks of a raw body: tools, system, messages. Markable are tools that are not deferred, and
+/// of texts that are not blank, images, documents, search results, tool uses and their results.
+/// @error as Adapter::raw_blocks. Doc:
+/// https://platform.claude.com/docs/en/build-with-claude/prompt-caching (checked 2026-11-23)
+Result<RawBlocks> raw_blocks(const llm::RawBody& raw);
+
+/// @error kUnsupported the raw body is of another dialect.
+Result<void> check_dialect(const llm::RawBody& raw);
+
+/// Appends the edits that RawBody::marks ask for. @error as append_body.
+Result<void> append_mark_edits(const llm::RawBody& raw, std::vector<json::Edit>& edits);
+
+/// The lifetime as it is written: the wire knows no default, so what the planner leaves open is 5m.
+llm::CacheTtl written_ttl(llm::CacheTtl ttl);
 
 /// Whether a raw body of this dialect asks for a streamed answer.
 bool asks_for_stream(const llm::RawBody& raw);

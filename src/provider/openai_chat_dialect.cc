@@ -13,10 +13,6 @@
 namespace weir::provider::openai_chat {
 namespace {
 
-// The only lifetime the format knows (checked 2026-11-23): a written prefix lives 30 minutes after
-// its last use.
-constexpr std::string_view kCacheTtl = "30m";
-
 // A line end between tokens would cut a JSONL line in two; inside of strings JSON has none.
 std::string one_line(std::string_view json) {
   std::string out(json);
@@ -71,27 +67,15 @@ void write_messages(json::Writer& out, const llm::Request& request) {
 void write_cache(json::Writer& out, const Options& options, const llm::Request& request) {
   if (options.cache_key && !request.cache_key.empty())
     out.field("prompt_cache_key", request.cache_key);
-  if (!options.breakpoints || request.cache == llm::CachePolicy::kUntouched) return;
-  // kSuppressed: explicit mode without a marker is how the provider's own (charged) writes are
-  // switched off.
-  out.key("prompt_cache_options").begin_object().field("mode", "explicit");
-  if (request.cache == llm::CachePolicy::kMarked) out.field("ttl", kCacheTtl);
-  out.end_object();
+  const auto cache_options = cache_options_json(request.cache);
+  if (options.breakpoints && !cache_options.empty())
+    out.key("prompt_cache_options").raw(cache_options);
 }
 
 Result<void> check_marks(const Options& options, const llm::Request& request) {
   const auto check = [&](const std::vector<llm::Block>& blocks) -> Result<void> {
-    for (const auto& block : blocks) {
-      if (!block.mark) continue;
-      if (!options.breakpoints)
-        return fail(ErrorKind::kUnsupported,
-                    fmt::format("{} has no cache breakpoints in its format", options.provider),
-                    "leave the marks out: it caches by itself, or not at all");
-      if (block.mark->ttl == llm::CacheTtl::k1h)
-        return fail(ErrorKind::kInvalidArgument,
-                    fmt::format("{} keeps a marked prefix 30 minutes, not 1h", options.provider),
-                    "use the default TTL");
-    }
+    for (const auto& block : blocks)
+      if (block.mark) WEIR_CHECK(check_ttl(options, block.mark->ttl));
     return {};
   };
   WEIR_CHECK(check(request.system));
@@ -102,11 +86,7 @@ Result<void> check_marks(const Options& options, const llm::Request& request) {
 Result<std::string> encode_raw(const Options& options, const llm::Request& request,
                                llm::Route route) {
   const auto& raw = *request.raw;
-  if (raw.dialect != llm::Dialect::kOpenAIChat)
-    return fail(ErrorKind::kUnsupported,
-                fmt::format("a ready-made body of the {} format cannot go to {}",
-                            llm::to_string(raw.dialect), options.provider),
-                "send it to a provider of that format, or give a prompt template instead");
+  WEIR_CHECK(check_dialect(options, raw));
   json::Parser parser;
   WEIR_TRY(const auto body, parser.parse(raw.bytes));
   if (!body.is_object())
@@ -121,14 +101,16 @@ Result<std::string> encode_raw(const Options& options, const llm::Request& reque
                 streams ? "the ready-made body streams, but its answer is awaited whole"
                         : "the ready-made body does not stream, but its answer is awaited as one",
                 streams ? "remove `stream`" : "set \"stream\": true");
-  std::string out = raw.bytes;
+  std::vector<json::Edit> edits;
   if (body["model"].string() != std::string_view(request.model)) {
     std::string model;
     json::append_string(model, request.model);
     auto edit = json::set_member(raw.bytes, {}, "model", model);
     WEIR_ASSERT(edit.has_value());  // it was parsed as an object above
-    WEIR_TRY(out, json::apply(raw.bytes, {*std::move(edit)}));
+    edits.push_back(*std::move(edit));
   }
+  WEIR_CHECK(append_cache_edits(options, raw, request.cache, edits));
+  WEIR_TRY(const std::string out, json::apply(raw.bytes, std::move(edits)));
   return route == llm::Route::kBatch ? one_line(out) : out;
 }
 

@@ -4,19 +4,25 @@
 // Options. Pure functions over values, thread-safe, no clock. It knows nothing of paths and keys
 // (bearer_headers() apart): that is the adapter's part. Doc:
 // https://developers.openai.com/api/reference/resources/chat (checked 2026-11-23)
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "http/message.h"
+#include "json/patch.h"
 #include "json/value.h"
 #include "llm/types.h"
 #include "provider/adapter.h"
 
 namespace weir::provider::openai_chat {
+
+/// Breakpoints that one request may write. Doc: as encode_body.
+inline constexpr std::size_t kBreakpointsMax = 4;
 
 /// What one of the provider's error codes means to us. Tables are constants: the views are of
 /// literals.
@@ -39,13 +45,38 @@ struct Options {
 
 /// The request body: a minified JSON object on one line; the same request gives the same bytes. On
 /// the batch route `stream` is never in it. A raw body passes byte for byte, but for its `model`
-/// where it differs, and (batch) line ends, which become spaces.
+/// where it differs, and (batch) line ends, which become spaces. Where `breakpoints`, its marks are put
+/// behind their blocks, and kSuppressed switches the provider's own writes off, unless the body
+/// has cache markers or options of its own.
 /// @error kInvalidArgument no model, a mark with a TTL of 1h (the format has 30m only), a raw body
-/// that is no JSON object, that repeats a key, or whose `stream` contradicts the request;
-/// kUnsupported a raw body of another dialect, marks without `breakpoints`. Doc:
+/// that is no JSON object, that repeats a key, whose `stream` contradicts the request, or one of
+/// whose marks cannot be set (markers of its own; the block is not there, not markable, marked
+/// twice; more than kBreakpointsMax); kUnsupported a raw body of another dialect, marks without
+/// `breakpoints`. Doc:
 /// https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23)
 [[nodiscard]] Result<std::string> encode_body(const Options& options, const llm::Request& request,
                                               llm::Route route);
+
+/// The blocks of a raw body: what stands before the messages as one, then the contents. Markable,
+/// where `breakpoints`, are texts that are not blank and not the assistant's.
+/// @error as Adapter::raw_blocks. Doc:
+/// https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23)
+[[nodiscard]] Result<RawBlocks> raw_blocks(const Options& options, const llm::RawBody& raw);
+
+/// @error kUnsupported the raw body is of another dialect.
+[[nodiscard]] Result<void> check_dialect(const Options& options, const llm::RawBody& raw);
+
+/// Appends the edits that RawBody::marks and the policy ask for. `raw` has been parsed as an object.
+/// @error as encode_body.
+[[nodiscard]] Result<void> append_cache_edits(const Options& options, const llm::RawBody& raw,
+                                              llm::CachePolicy policy,
+                                              std::vector<json::Edit>& edits);
+
+/// The value of prompt_cache_options; empty where there is none to write.
+[[nodiscard]] std::string_view cache_options_json(llm::CachePolicy policy);
+
+/// @error kUnsupported no `breakpoints`; kInvalidArgument a lifetime that the format does not have.
+[[nodiscard]] Result<void> check_ttl(const Options& options, llm::CacheTtl ttl);
 
 /// A chat.completion object. Usage comes in exclusive buckets; a refusal becomes the text and
 /// FinishReason::kRefusal; only the first choice is read. `body` has been parsed by the caller.

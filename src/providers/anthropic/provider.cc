@@ -19,6 +19,10 @@ class AnthropicAdapter final : public provider::Adapter {
  public:
   [[nodiscard]] std::string_view name() const override { return "anthropic"; }
 
+  [[nodiscard]] Result<provider::RawBlocks> raw_blocks(const llm::RawBody& raw) const override {
+    return dialect::raw_blocks(raw);
+  }
+
   [[nodiscard]] Result<http::RequestPlan> encode_sync(
       const llm::Request& request, const provider::SyncCall& call) const override {
     std::string body;

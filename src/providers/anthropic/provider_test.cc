@@ -180,6 +180,22 @@ TEST(AnthropicItems, TheImageIsTheCreateBody) {
                        R"(},{"custom_id":"w1-1","params":)" + params + "}]}");
 }
 
+TEST(AnthropicItems, ReadyMadeOnesAreMarkedWhereTheirBlocksSay) {
+  llm::Request request;
+  request.model = "claude-sonnet-5";
+  request.raw = llm::RawBody{llm::Dialect::kAnthropicMessages,
+                             R"({"model":"claude-sonnet-5", "system":"S","messages":[]})"};
+  const auto listed = adapter().raw_blocks(*request.raw);
+  ASSERT_TRUE(listed && !listed->blocks.empty());
+  EXPECT_TRUE(listed->blocks[0].markable);
+  request.raw->marks = {{.block = 0, .ttl = llm::CacheTtl::k1h}};
+  std::string out;
+  ASSERT_TRUE(adapter().encode_item("w1-0", request, out));
+  EXPECT_EQ(out,
+            R"({"custom_id":"w1-0","params":{"model":"claude-sonnet-5", "system":[{"type":"text",)"
+            R"("text":"S","cache_control":{"type":"ephemeral","ttl":"1h"}}],"messages":[]}})");
+}
+
 TEST(AnthropicItems, StreamedOnesAreRefusedAndLeaveNoBytes) {
   std::string out = "x";
   llm::Request raw;

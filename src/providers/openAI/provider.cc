@@ -23,6 +23,10 @@ class OpenAI final : public provider::Adapter {
  public:
   [[nodiscard]] std::string_view name() const override { return "openAI"; }
 
+  [[nodiscard]] Result<provider::RawBlocks> raw_blocks(const llm::RawBody& raw) const override {
+    return chat::raw_blocks(chat_, raw);
+  }
+
   // POST {base}/chat/completions. x-client-request-id: ASCII, at most 512 characters, kept by
   // OpenAI for support requests. Doc: https://developers.openai.com/api/reference/overview (checked
   // 2026-11-23)

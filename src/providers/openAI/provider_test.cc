@@ -122,6 +122,26 @@ TEST(OpenAIProvider, Errors) {
   EXPECT_EQ(key.error().text().find("sk-te"), std::string::npos);
 }
 
+TEST(OpenAIProvider, RawBodiesAreMarkedWhereTheirBlocksSay) {
+  llm::Request request;
+  request.model = "gpt-6";
+  request.cache = llm::CachePolicy::kMarked;
+  request.raw =
+      llm::RawBody{llm::Dialect::kOpenAIChat,
+                   "{\"model\":\"gpt-6\",\n\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}"};
+  const auto listed = adapter().raw_blocks(*request.raw);
+  ASSERT_TRUE(listed && listed->blocks.size() == 1);
+  EXPECT_TRUE(listed->blocks[0].markable);
+  request.raw->marks = {{.block = 0}};
+  std::string out;
+  ASSERT_TRUE(adapter().encode_item("w1-0", request, out));
+  EXPECT_TRUE(out.contains(
+      R"("body":{"model":"gpt-6", "messages":[{"role":"user","content":[{"type":"text","text":"a",)"
+      R"("prompt_cache_breakpoint":{"mode":"explicit"}}]}],)"
+      R"("prompt_cache_options":{"mode":"explicit","ttl":"30m"}})"))
+      << out;
+}
+
 TEST(OpenAIProvider, RawBodyOfAnotherDialect) {
   llm::Request request;
   request.model = "m";

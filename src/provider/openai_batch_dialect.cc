@@ -172,6 +172,9 @@ Step Machine::list() {
   go(At::kList);
   if (state_.after.empty()) {  // a new round
     state_.round = context_.now;
+    // The clock was ahead when these were noted: all that is known is that both were before now.
+    if (state_.intent > context_.now) state_.intent = Time{};
+    state_.unknown_since = std::min(state_.unknown_since, context_.now);
     state_.pages = 0;
     state_.found.clear();
   }

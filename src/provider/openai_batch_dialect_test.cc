@@ -46,7 +46,7 @@ std::string list_json(std::string_view items, bool more = false) {
 class Script {
  public:
   explicit Script(const Options& options = kOptions, catalogue::BatchLimits limits = kLimits)
-      : options_(options), limits_(std::move(limits)) {}
+      : options_(options), limits_(limits) {}
 
   std::string on(BatchEvent event) {
     const BatchContext context{.credentials = kCredentials,
@@ -425,6 +425,25 @@ TEST(OpenaiBatchMachine, AfterALongDowntimeOneListingIsEnough) {
   s.now += 24h;
   EXPECT_EQ(s.restarted(), "send list");
   EXPECT_EQ(s.answer(200, list_json("")), "send create");
+}
+
+// The create was noted two days ahead of the provider's clock: every page is looked at, and not for two days.
+TEST(OpenaiBatchMachine, AClockThatWentBackHidesNoBatch) {
+  auto s = at("create");
+  s.now -= 48h;
+  const Time restarted = s.now;
+  EXPECT_EQ(s.restarted(), "send list");
+  EXPECT_EQ(
+      s.answer(200,
+               list_json(R"({"id":"other","status":"completed","created_at":1794800000})", true)),
+      "send list");
+  std::string action = s.answer(200, list_json(""));
+  for (int i = 0; i < 100 && action.starts_with("wait"); ++i) {
+    s.timer();
+    action = s.answer(200, list_json(""));
+  }
+  EXPECT_EQ(action, "send create");
+  EXPECT_EQ(s.now, restarted + 10min);
 }
 
 TEST(OpenaiBatchMachine, TwoCandidatesAreHeld) {

@@ -35,6 +35,9 @@ Step Machine::in_doubt(std::string_view why) {
 
 Step Machine::begin_listing(std::string reason) {
   s_.list_at = context_.now;
+  // The clock was ahead when these were noted: all that is known is that both were before now.
+  if (s_.intent > context_.now) s_.intent = Time{};
+  s_.doubt_at = std::min(s_.doubt_at, context_.now);
   s_.cursor.clear();
   s_.pages = 0;
   s_.found.clear();

@@ -56,6 +56,25 @@ TEST(AnthropicBatchSettle, NothingListedForTenMinutesSendsTheSameCreateAgain) {
   EXPECT_EQ(script.said(), "wait poll_wait");
 }
 
+// It was noted two days ahead of the provider's clock: the batch is found all the same, and waited for no longer than any other.
+TEST(AnthropicBatchSettle, AClockThatWentBackHidesNoBatch) {
+  Script script = in_doubt();
+  script.now = kStart - hours(48);
+  script.on(Kind::kRestarted);
+  script.answer(200, list(""));
+  EXPECT_EQ(script.said(), "wait list_wait");
+  script.timer();
+  script.answer(200, list(object("ours", "ended", kStart - hours(49))));
+  EXPECT_EQ(script.said(), "collect results");
+  Script none = in_doubt();
+  none.now = kStart - hours(48);
+  none.on(Kind::kRestarted);
+  for (int i = 0; i < 100 && none.said() != "create"; ++i)
+    if (none.said() == "list") none.answer(200, list(""));
+    else none.timer();
+  EXPECT_EQ(none.now, kStart - hours(48) + minutes(10));
+}
+
 TEST(AnthropicBatchSettle, CreatesAreBoundedHere) {
   Script script;
   script.start();

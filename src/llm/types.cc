@@ -1,6 +1,43 @@
 #include "llm/types.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace weir::llm {
+namespace {
+
+// Providers refuse text blocks that say nothing.
+bool blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
+}
+
+void join_pieces(std::vector<Block>& blocks) {
+  std::vector<Block> out;
+  out.reserve(blocks.size());
+  for (auto& block : blocks) {
+    const bool piece = !out.empty() && out.back().goes_on;
+    // A mark before or behind nothing but space would leave a block of its own there.
+    const bool apart = piece && out.back().mark && !blank(out.back().text) && !blank(block.text);
+    if (!piece || apart) {
+      out.push_back(std::move(block));
+      continue;
+    }
+    auto& last = out.back();
+    const bool was_blank = blank(last.text);
+    const bool adds = !blank(block.text);
+    last.text += block.text;
+    last.goes_on = block.goes_on;
+    if (was_blank || adds) last.mark = block.mark;
+  }
+  blocks = std::move(out);
+}
+
+}  // namespace
+
+void join_pieces(Request& request) {
+  join_pieces(request.system);
+  for (auto& message : request.messages) join_pieces(message.content);
+}
 
 std::string_view to_string(CacheTtl ttl) {
   switch (ttl) {

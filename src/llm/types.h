@@ -23,6 +23,8 @@ struct CacheMark {
 struct Block {
   std::string text;
   std::optional<CacheMark> mark = std::nullopt;
+  bool goes_on =
+      false;  // the next block is a piece of the same text: joined, unless a mark stands between them
 };
 
 enum class Role : std::uint8_t { kUser, kAssistant };
@@ -74,6 +76,9 @@ struct Request {
   bool stream = false;
   std::optional<RawBody> raw;  // when set, messages, system, format and temperature are empty
 };
+
+/// Joins the pieces of a text between which no mark stands.
+void join_pieces(Request& request);
 
 /// Tokens in exclusive buckets: every token is counted in exactly one.
 struct Usage {

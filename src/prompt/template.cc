@@ -221,17 +221,36 @@ Result<Template> Template::parse(std::string_view text, TemplateOptions options)
   return TemplateParser(text, options).run();
 }
 
-Result<std::string> Template::render_variable(const Lookup& lookup, const Names& names) const {
-  std::string out;
+Result<std::vector<std::string>> Template::render_pieces(const Lookup& lookup,
+                                                         const Names& names) const {
+  std::vector<std::string> out{std::string()};
+  bool ended = false;  // the last piece, by a field's value
   for (const auto& piece : variable_) {
     if (piece.field.empty()) {
-      out += piece.literal;
+      if (ended) out.emplace_back();
+      ended = false;
+      out.back() += piece.literal;
       continue;
     }
     const auto value = lookup(piece.field);
     if (!value) return std::unexpected(missing_field(piece.field, names));
-    out += *value;
+    if (ended) out.emplace_back();
+    out.back() += *value;
+    ended = true;
   }
+  // What only closes the text is no piece of its own.
+  if (!ended && out.size() > 1) {
+    const auto tail = std::move(out.back());
+    out.pop_back();
+    out.back() += tail;
+  }
+  return out;
+}
+
+Result<std::string> Template::render_variable(const Lookup& lookup, const Names& names) const {
+  WEIR_TRY(const auto pieces, render_pieces(lookup, names));
+  std::string out;
+  for (const auto& piece : pieces) out += piece;
   return out;
 }
 

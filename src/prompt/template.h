@@ -51,6 +51,10 @@ class Template {
   /// one as the hint.
   [[nodiscard]] Result<std::string> render_variable(const Lookup& lookup,
                                                     const Names& names = {}) const;
+  /// The same text in pieces, never none: each but the last ends with a field's value, so that records with equal first fields have
+  /// equal first pieces. @error as render_variable.
+  [[nodiscard]] Result<std::vector<std::string>> render_pieces(const Lookup& lookup,
+                                                               const Names& names = {}) const;
 
  private:
   // A literal, or (field not empty) a placeholder.

@@ -98,13 +98,11 @@ Result<Figures> measure(const std::string& input, const std::string& prompt_text
                 .batches_running_max = 1'000'000,
                 .folder = folder,
                 .output_path = folder + "/answers.jsonl",
-                .output_max = Tokens{100},
-                .prefix_bytes = prompt.static_part().size(),
-                .variable_bytes_mean = 1000},
+                .output_max = Tokens{100}},
                {*adapter, *ref.provider, *ref.model, credentials, source, *store, files, *journal,
                 random},
                now));
-  while (engine->job().next_place < engine->job().items) {
+  while (!engine->job().planned || engine->job().next_place < engine->job().items) {
     WEIR_TRY([[maybe_unused]] const auto turn, engine->turn(now));
   }
   figures.encode_s = since(started);

@@ -41,13 +41,14 @@ class TemporaryFolder {
 
 // Sums over what would be sent.
 struct Sums {
-  std::uint64_t items = 0, variable_bytes = 0, image_bytes = 0;
+  std::uint64_t items = 0, prompt_tokens = 0, image_bytes = 0;
   MoneySum ceiling;
 };
 
-std::uint64_t variable_bytes_of(const llm::Request& request) {
+std::uint64_t bytes_of(const llm::Request& request) {
   if (request.raw) return request.raw->bytes.size();
   std::uint64_t bytes = 0;
+  for (const auto& block : request.system) bytes += block.text.size();
   for (const auto& message : request.messages)
     for (const auto& block : message.content) bytes += block.text.size();
   return bytes;
@@ -117,12 +118,15 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
   const auto& row = setup.model.model->price_at(now);
   const Tokens output_max{options.output_max.value_or(1024)};
   Sums sums;
+  plan::PrefixTrie trie;
+  plan::RequestBlocks blocks(*setup.adapter);
   std::uint64_t input_bytes = 0;
   auto accept = accept_options(options, setup, (*folder)->path(), [&](const llm::Request& request) {
-    const auto variable = variable_bytes_of(request);
-    const auto bytes = setup.prefix_bytes() + variable;
+    const auto bytes = bytes_of(request);
+    const auto keys = blocks.of(request, sums.items);
+    if (sums.items < plan::kPlannedAtOnce) trie.add(keys);
     ++sums.items;
-    sums.variable_bytes += variable;
+    sums.prompt_tokens += blocks.tokens();
     sums.image_bytes += bytes + 200;  // the request around the texts
     sums.ceiling += cost::ceiling_of(bytes, output_max, row, llm::Route::kSync);
   });
@@ -139,18 +143,18 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
     return stop(fits.error(), ExitCode::kUsage);
   if (const auto told = tell_rejected(**input, options.strict, console); !told)
     return stop(told.error(), ExitCode::kUsage);
-  auto plan = plan::plan_job(
+  auto planned = plan::plan_job(
       {.provider = *setup.model.provider,
        .model = *setup.model.model,
        .wish = options.route,
-       .shape = {.items = sums.items,
-                 .prefix_bytes = setup.prefix_bytes(),
-                 .variable_bytes_mean = sums.items ? sums.variable_bytes / sums.items : 0},
+       .shape = {.items = sums.items, .prompt_tokens = sums.prompt_tokens},
        .now = now,
        .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
        .sync_time = engine::sync_time_expected(sums.items, options.concurrency),
-       .caching = options.caching});
-  if (!plan) return stop(plan.error(), ExitCode::kUsage);
+       .caching = options.caching},
+      trie.finish());
+  if (!planned) return stop(planned.error(), ExitCode::kUsage);
+  const auto* plan = &planned->job;
   const auto batches =
       plan->route == llm::Route::kBatch ? batches_of(sums, *setup.model.provider->batch) : 0;
   const double seconds =

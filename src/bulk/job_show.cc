@@ -19,7 +19,8 @@ std::string why(const engine::BatchState& batch) {
   std::string out = batch.reason;
   if (batch.stop != engine::StopCause::kNone)
     out += fmt::format("{}stopped: {}", out.empty() ? "" : "; ", to_string(batch.stop));
-  if (batch.priming) out += fmt::format("{}priming", out.empty() ? "" : "; ");
+  if (batch.ahead != engine::Ahead::kNone)
+    out += fmt::format("{}{}", out.empty() ? "" : "; ", to_string(batch.ahead));
   return out;
 }
 
@@ -34,7 +35,8 @@ void write_batch(json::Writer& w, const JobView& view, const engine::BatchState&
   count("items", batch.items), count("rows", batch.rows), count("duplicates", batch.duplicates);
   count("strangers", batch.strangers), count("broken", batch.broken);
   if (batch.view.done) count("done", *batch.view.done);
-  w.field("ceiling_usd", to_usd(batch.ceiling)).field("priming", batch.priming);
+  w.field("ceiling_usd", to_usd(batch.ceiling))
+      .field("priming", batch.ahead == engine::Ahead::kPriming);
   w.field("planned_at", to_rfc3339(batch.planned_at));
   if (batch.view.created_at) w.field("created_at", to_rfc3339(*batch.view.created_at));
   if (batch.view.ended_at) w.field("ended_at", to_rfc3339(*batch.view.ended_at));

@@ -20,18 +20,19 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
                 fmt::format("line {}: it is no ready-made request", record.ref.line),
                 "give --prompt FILE for records that are documents");
   }
-  auto variable =
-      shape.prompt->render_variable([&](std::string_view name) { return record.field(name); },
-                                    [&] { return record.field_names(); });
-  if (!variable) {
-    auto error = std::move(variable).error();
+  auto pieces =
+      shape.prompt->render_pieces([&](std::string_view name) { return record.field(name); },
+                                  [&] { return record.field_names(); });
+  if (!pieces) {
+    auto error = std::move(pieces).error();
     error.message = fmt::format("line {}: {}", record.ref.line, error.message);
     return std::unexpected(std::move(error));
   }
   if (!shape.prompt->static_part().empty())
     request.system.push_back({.text = shape.prompt->static_part()});
-  request.messages.push_back(
-      {.role = llm::Role::kUser, .content = {{.text = std::move(*variable)}}});
+  auto& content = request.messages.emplace_back().content;
+  for (auto& piece : *pieces) content.push_back({.text = std::move(piece), .goes_on = true});
+  content.back().goes_on = false;
   if (shape.schema != nullptr) request.format = llm::AnswerFormat{"answer", shape.schema->text()};
   request.cache_key = shape.cache_key;
   return request;
@@ -40,6 +41,7 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
 Result<std::string> content_of(const RequestShape& shape, const Record& record) {
   WEIR_TRY(auto request, make_request(shape, record));
   if (request.raw) return std::move(request.raw->bytes);
+  llm::join_pieces(request);
   return std::move(request.messages.front().content.front().text);
 }
 
@@ -65,7 +67,6 @@ Result<engine::Item> JobSource::item(std::uint64_t index) {
     return item;
   }
   item.request = std::move(*request);
-  item.prefix_markable = !item.request.system.empty();
   return item;
 }
 

@@ -29,7 +29,6 @@ namespace weir::bulk {
 namespace {
 
 namespace asio = boost::asio;
-constexpr std::uint64_t kSampleItems = 500;
 constexpr std::int64_t kOutputMaxDefault = 1024;
 
 /// The parts of a run that live as long as it does, in the order in which they need each other.
@@ -148,22 +147,6 @@ Result<void> accept_input(Run& run) {
   return tell_rejected(*run.input, run.options.strict, run.console);
 }
 
-// The mean size of the varying part, from a sample: it decides routes, it bills nothing.
-Result<std::uint64_t> sample_variable_bytes(Run& run) {
-  const auto count = run.source->count();
-  const auto step = std::max<std::uint64_t>(1, count / kSampleItems);
-  std::uint64_t bytes = 0, sampled = 0;
-  for (std::uint64_t i = 0; i < count; i += step) {
-    WEIR_TRY(const auto item, run.source->item(i));
-    if (item.rejected) continue;
-    ++sampled;
-    if (item.request.raw) bytes += item.request.raw->bytes.size();
-    for (const auto& message : item.request.messages)
-      for (const auto& block : message.content) bytes += block.text.size();
-  }
-  return sampled == 0 ? 0 : bytes / sampled;
-}
-
 engine::JobIdentity identity_of(const Run& run) {
   const auto digest = [](const std::string& text) {
     return text.empty() ? std::string() : content_digest(text);
@@ -203,7 +186,6 @@ Result<void> make_engine(Run& run) {
   const auto slots =
       static_cast<std::uint32_t>(std::max<std::uint64_t>(1024, options.concurrency * 4));
   WEIR_TRY(run.journal, runtime::MappedJournal::open(run.setup.folder + "/usage.journal", slots));
-  WEIR_TRY(const auto variable_bytes, sample_variable_bytes(run));
   const Time now = run.setup.clock->now();
   engine::JobOptions job{
       .identity = identity_of(run),
@@ -216,9 +198,7 @@ Result<void> make_engine(Run& run) {
       .batch_timeout = options.batch_timeout,
       .folder = run.setup.folder,
       .output_path = options.output,
-      .output_max = {options.output_max.value_or(kOutputMaxDefault)},
-      .prefix_bytes = run.setup.prefix_bytes(),
-      .variable_bytes_mean = variable_bytes};
+      .output_max = {options.output_max.value_or(kOutputMaxDefault)}};
   if (options.fallback_timeout) job.fallback_timeout = *options.fallback_timeout;
   WEIR_TRY(run.engine,
            engine::JobEngine::create(

@@ -23,9 +23,6 @@ struct RunSetup {
   std::string folder;                            // <output>.weir
   std::string input_path;                        // absolute, or "-"
   [[nodiscard]] RequestShape shape(const RunOptions& options) const;
-  [[nodiscard]] std::uint64_t prefix_bytes() const {
-    return prompt ? prompt->static_part().size() : 0;
-  }
 };
 
 /// @error kInvalidArgument, kNotFound: what is wrong, where, and how to mend it.

@@ -74,6 +74,7 @@ Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   job_.ended_at = {};
   job_.cancel_wanted = false;
   cancelled_to_ = 0;
+  job_.stage = job_.stages.size();
   job_.next_place = job_.items;  // every item had ended: the rows alone say what is to be done
   job_.parts.clear();
   job_.rebuilding = true;
@@ -102,7 +103,7 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
   const bool batch = job_.plan.route == llm::Route::kBatch;
   const auto why = failure_of(record);
   auto& row = deviate(
-      record.item, batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
+      unplaced(record.item), batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
       why.empty() ? "tried again by hand" : fmt::format("tried again by hand after: {}", why));
   row.attempts = row.replans = 0;
   if (!batch) retry_due_[record.item] = now;
@@ -114,7 +115,7 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
 
 // It is not sent: the output that is written anew takes the other's answer for it.
 Result<void> JobEngine::reopen_repeat(const ResultLog::Record& record, std::uint64_t first) {
-  deviate(record.item, ItemRow::State::kRepeats, "tried again by hand");
+  deviate(unplaced(record.item), ItemRow::State::kRepeats, "tried again by hand");
   json::Parser parser;
   const auto line = parser.parse(record.line);
   if (!line || !line->find("same_as")) return {};
@@ -227,18 +228,18 @@ Result<void> JobEngine::book_lost(const BatchRun& run, Time now) {
   const auto share = static_cast<std::int64_t>(std::max<std::uint64_t>(state.items, 1));
   const Money fallback{(state.ceiling.pico + share - 1) / share};
   for (std::uint64_t sequence = 0; sequence < state.members.count; ++sequence) {
-    WEIR_TRY(const auto member, plan_->member(state.members, sequence));
-    WEIR_TRY(const auto end, log_->end_of(member.item));
-    WEIR_TRY(const auto first, parts_.source.same_as(member.item));
-    const bool open = end == ItemEnd::kNone && !left_batch(member.item);
+    WEIR_TRY(const auto entry, member(state.members, sequence));
+    WEIR_TRY(const auto end, log_->end_of(entry.item));
+    WEIR_TRY(const auto first, parts_.source.same_as(entry.item));
+    const bool open = end == ItemEnd::kNone && !left_batch(entry.item);
     if (first) continue;  // it takes another's answer, and is in no image
     if (!open && end != ItemEnd::kCancelled) continue;  // it has its row, or was in no image
     book_repeat({.batch = state.number,
                  .sequence = sequence,
-                 .item = member.item,
+                 .item = entry.item,
                  .outcome = cost::LedgerEntry::Outcome::kUnknown,
                  .priced_at = state.view.created_at.value_or(state.planned_at),
-                 .cost = row_ceiling(member.item, now).value_or(fallback)});
+                 .cost = row_ceiling(entry, now).value_or(fallback)});
   }
   return {};
 }

@@ -132,7 +132,6 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   run.dirty = must_commit_ = true;
   auto& state = run.state;
   if (!state.view.provider_batch_id.empty()) batches_over_.push_back(state.view.provider_batch_id);
-  if (state.priming) job_.primed = true;  // whatever became of it: no second one
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;
     state.reason = finished.error.text();
@@ -151,7 +150,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   state.phase = BatchPhase::kEnded;
   job_.refusals_in_a_row = 0;
   queue_full_ = 0;
-  observe_hits(run);
+  observe_reads();
   const bool stopped = state.stop != StopCause::kNone;
   const Error why{.kind = stopped ? ErrorKind::kDeadlineExceeded : ErrorKind::kUnavailable,
                   .message = fmt::format("batch {} ended ({}) without a result for it{}",
@@ -168,7 +167,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
 Result<void> JobEngine::settle_members(BatchRun& run, Fate fate, const Error& why) {
   std::uint64_t again = 0;
   for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
-    WEIR_TRY(const auto entry, plan_->member(run.state.members, sequence));
+    WEIR_TRY(const auto entry, member(run.state.members, sequence));
     const auto item = entry.item;
     WEIR_TRY(const bool open, is_open(item));
     if (!open || left_batch(item)) continue;
@@ -178,10 +177,10 @@ Result<void> JobEngine::settle_members(BatchRun& run, Fate fate, const Error& wh
     }
     ++again;
     if (fate == Fate::kReplan) {
-      auto& row = deviate(item, ItemRow::State::kReplan, why.message);
+      auto& row = deviate(entry, ItemRow::State::kReplan, why.message);
       if (++row.replans <= kReplansMax) continue;
     }
-    WEIR_CHECK(fall_back(item, why, Time{}));
+    WEIR_CHECK(fall_back(entry, why, Time{}));
   }
   if (again > 0)
     reason(fmt::format("batch {}: {} items without a result {}", run.state.number, again,
@@ -192,24 +191,11 @@ Result<void> JobEngine::settle_members(BatchRun& run, Fate fate, const Error& wh
 }
 
 // By the standard API, where that is allowed; else the item fails for the reason that brought it here.
-Result<void> JobEngine::fall_back(std::uint64_t item, const Error& why, Time due) {
-  if (!options_.fallback_to_standard) return end_failed(item, ResultLog::kNoSequence, why);
-  deviate(item, ItemRow::State::kRetrySync, why.message);
-  retry_due_[item] = due;
+Result<void> JobEngine::fall_back(const PlanEntry& entry, const Error& why, Time due) {
+  if (!options_.fallback_to_standard) return end_failed(entry.item, ResultLog::kNoSequence, why);
+  deviate(entry, ItemRow::State::kRetrySync, why.message);
+  retry_due_[entry.item] = due;
   return {};
-}
-
-void JobEngine::observe_hits(const BatchRun& run) {
-  if (run.state.priming || !job_.marking || job_.plan.cache.policy != llm::CachePolicy::kMarked ||
-      run.answers < 20)
-    return;
-  const double seen = static_cast<double>(run.hits) / static_cast<double>(run.answers);
-  if (plan::marking_pays(job_.plan.cache, seen)) return;
-  job_.marking = false;
-  reason(
-      fmt::format("the cache hit rate was {:.0f} %, below the break-even of {:.0f} %: later "
-                  "requests are not marked",
-                  seen * 100, job_.plan.cache.hit_rate_break_even * 100));
 }
 
 }  // namespace weir::engine

@@ -533,14 +533,14 @@ class JobPriming : public JobBatch {
     rates = {.input = {100}, .output = {10}, .cache_read = Price{10}, .cache_write = Price{125}};
     provider.cache.batch_hit_rate_expected = 0.9;
     source.items = 60;
-    options.prefix_bytes = 10'000;
+    source.prefix_bytes = 10'000;
     options.wish = plan::RouteWish::kBatch;
   }
 };
 
 TEST_F(JobPriming, AOneRequestBatchGoesFirst) {
   run_batch_to_collect();
-  EXPECT_TRUE(store.batch(1).priming);
+  EXPECT_EQ(store.batch(1).ahead, Ahead::kPriming);
   EXPECT_EQ(store.batch(1).items, 1U);
   EXPECT_THAT(files.bytes("store/batch-1.image"), HasSubstr("+ text 0"));
   open();  // not a second one after a restart either
@@ -559,9 +559,9 @@ TEST_F(JobPriming, WhateverBecomesOfItThereIsNoSecondOne) {
     turn();
     answer("create", status);
     turn();
-    EXPECT_TRUE(store.job().primed);
     turn();
-    EXPECT_FALSE(store.batch(2).priming) << status;
+    EXPECT_EQ(store.job().stage, 1U);
+    EXPECT_EQ(store.batch(2).ahead, Ahead::kNone) << status;
     EXPECT_EQ(store.batch(2).items, 59U);
     calls.clear();
   }

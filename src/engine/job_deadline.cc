@@ -10,8 +10,6 @@ namespace {
 constexpr std::chrono::minutes kStopSettle{10};
 // Rows collected a second, at least.
 constexpr std::uint64_t kCollectPerSecond = 2000;
-// A batch that has less time than this is not worth its price: most end within an hour.
-constexpr std::chrono::hours kBatchUseful{1};
 
 // Half as much again, for what goes wrong.
 Duration rounds(std::uint64_t items, std::uint64_t concurrency, Duration latency) {
@@ -66,12 +64,8 @@ bool JobEngine::time_for_a_batch(std::uint64_t items, Time now) const {
   std::uint64_t running = 0;
   for (const auto& [number, run] : batches_)
     if (run.state.phase == BatchPhase::kRunning) running += run.state.items;
-  const Duration useful = std::min<Duration>(kBatchUseful, parts_.provider.batch->window);
-  const Duration left = *options_.deadline - now - useful - kStopSettle;
-  const Duration tail = sync_time(items + running);
-  if (left < Duration{}) return false;
-  return tail <= left ||
-         now + tail > *options_.deadline;  // the standard API alone would be late as well
+  return plan::time_for_batch(*options_.deadline - now, parts_.provider.batch->window,
+                              sync_time(items + running));
 }
 
 }  // namespace weir::engine

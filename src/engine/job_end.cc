@@ -186,9 +186,11 @@ Result<void> JobEngine::end_answered(llm::Response response, llm::Route route,
   return {};
 }
 
-ItemRow& JobEngine::deviate(std::uint64_t item, ItemRow::State state, std::string why) {
-  auto& row = deviating_[item];
-  row.item = item;
+ItemRow& JobEngine::deviate(const PlanEntry& entry, ItemRow::State state, std::string why) {
+  const auto [found, fresh] = deviating_.try_emplace(entry.item);
+  auto& row = found->second;
+  if (fresh) row.marks = entry.marks.bits();
+  row.item = entry.item;
   row.state = state;
   auto reasons = reasons_of(row.reasons);
   if (reasons.size() < kRowReasonsMax && (reasons.empty() || reasons.back() != why))
@@ -198,7 +200,7 @@ ItemRow& JobEngine::deviate(std::uint64_t item, ItemRow::State state, std::strin
   for (const auto& reason : reasons) w.string(reason);
   w.end_array();
   row.reasons = w.take();
-  rows_dirty_.push_back(item);
+  rows_dirty_.push_back(entry.item);
   return row;
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kPendingMax = 2048;
 constexpr std::size_t kReasonsMax = 200;
 constexpr std::uint64_t kOutputChunk = 4U << 20;
+constexpr std::uint64_t kItemsMax = PlanEntry::kNobody;
 
 }  // namespace
 
@@ -37,21 +38,12 @@ Result<void> JobEngine::begin(Time now) {
   job_.items = parts_.source.count();
   job_.deadline = options_.deadline;
   job_.started_at = now;
-  job_.shape = {.items = job_.items,
-                .prefix_bytes = options_.prefix_bytes,
-                .variable_bytes_mean = options_.variable_bytes_mean};
-  WEIR_TRY(job_.plan, plan::plan_job({.provider = parts_.provider,
-                                      .model = parts_.model,
-                                      .wish = options_.wish,
-                                      .shape = job_.shape,
-                                      .now = now,
-                                      .deadline = options_.deadline,
-                                      .sync_time = sync_time(job_.items),
-                                      .caching = options_.caching}));
-  reason(fmt::format("route {}: {}", llm::to_string(job_.plan.route), job_.plan.reason));
-  reason("cache: " + job_.plan.cache.reason);
-  job_.primed = !(job_.plan.route == llm::Route::kBatch && job_.plan.cache.prime);
-  sync_primed_ = !job_.plan.cache.prime;
+  job_.shape = {.items = job_.items};
+  if (job_.items > kItemsMax)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("the job has {} items, at most {} are possible", job_.items, kItemsMax),
+                "split the input");
+  WEIR_CHECK(plan::check_wish(plan_input(now)));
   WEIR_TRY(log_,
            ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items, 0, {}));
   WEIR_CHECK(log_->recover([](const ResultLog::Record&) { return false; }));
@@ -130,8 +122,9 @@ Result<Turn> JobEngine::take_turn(Time now) {
       WEIR_CHECK(cancel_turn(now));
     } else if (!draining_) {
       WEIR_CHECK(batch_timers(now));
-      if (job_.plan.route == llm::Route::kBatch) WEIR_CHECK(plan_batches(now));
-      WEIR_CHECK(send_sync(now));
+      if (!job_.planned) WEIR_CHECK(plan_job(now));
+      if (job_.planned && job_.plan.route == llm::Route::kBatch) WEIR_CHECK(plan_batches(now));
+      if (job_.planned) WEIR_CHECK(send_sync(now));
     }
   }
   const bool crowded =
@@ -204,7 +197,7 @@ std::optional<Time> JobEngine::next_wake(Time now) const {
     if (at && (!wake || *at < *wake)) wake = at;
   };
   for (const auto& [number, run] : batches_) consider(run.wake_at);
-  if (filling_) consider(now);
+  if (filling_ || !job_.planned) consider(now);
   if (job_.cancel_wanted && flights_.empty() && batches_.empty()) consider(now);
   // A retry that is due and was not sent in this turn waits for an event, not for time.
   for (const auto& [item, due] : retry_due_)
@@ -229,10 +222,12 @@ Progress JobEngine::progress() const {
   p.reserved += reserved_;
   for (const auto& [number, run] : batches_) {
     p.in_batches += run.state.items;
-    p.doing += fmt::format("{}batch {} {}{}", p.doing.empty() ? "" : ", ", number,
-                           run.state.priming ? "(priming) " : "",
-                           run.state.view.status.empty() ? "submitting" : run.state.view.status);
+    p.doing += fmt::format(
+        "{}batch {} {}{}", p.doing.empty() ? "" : ", ", number,
+        run.state.ahead == Ahead::kNone ? "" : fmt::format("({}) ", to_string(run.state.ahead)),
+        run.state.view.status.empty() ? "submitting" : run.state.view.status);
   }
+  if (planning_) p.doing = fmt::format("planning, item {} of {}", planning_->next, job_.items);
   if (filling_)
     p.doing +=
         fmt::format("{}encoding batch {}", p.doing.empty() ? "" : ", ", filling_->state.number);

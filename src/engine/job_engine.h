@@ -30,6 +30,7 @@
 #include "json/lines.h"
 #include "json/value.h"
 #include "plan/plan.h"
+#include "plan/request_blocks.h"
 #include "provider/adapter.h"
 
 namespace weir::engine {
@@ -51,8 +52,6 @@ struct JobOptions {
   std::string folder;  // of the store: segments, slots, images
   std::string output_path;
   Tokens output_max{1024};
-  std::uint64_t prefix_bytes = 0;  // of the static part that all items share
-  std::uint64_t variable_bytes_mean = 0;
 };
 
 /// Of one request by the standard API, as long as none was seen.
@@ -166,7 +165,15 @@ class JobEngine {
     AttemptId attempt;
     Money ceiling;
     Time sent_at{};
-    bool marked = false;
+    PackedMarks marks;
+    bool marked = false;  // a mark of ours is in it
+    bool reads = false;   // and what it marks had been written before
+  };
+  struct Planning {  // the items read so far
+    explicit Planning(const provider::Adapter& adapter) : blocks(adapter) {}
+    plan::PrefixTrie trie;
+    plan::RequestBlocks blocks;
+    std::uint64_t first = 0, next = 0;  // of the chunk that is planned at once; to be read
   };
   struct BatchRun {
     BatchState state;
@@ -176,7 +183,6 @@ class JobEngine {
     Time resumed_at{};     // when this process took it over; the epoch for a batch of its own
     std::string artefact;  // being collected
     std::optional<json::LineSplitter> splitter;
-    std::uint64_t hits = 0, answers = 0;
     std::optional<std::uint64_t> seen_done;     // items done as the provider counts them…
     Time seen_at{}, polled_at{};                // …when that last changed, and was last asked for
     std::optional<Duration> item_time;          // of one item, at the pace seen last
@@ -228,6 +234,20 @@ class JobEngine {
   std::optional<Time> next_wake(Time now) const;
   Result<void> finish(Time now);
 
+  // job_plan.cc: route, order and marks
+  plan::PlanInput plan_input(Time now) const;
+  Result<void> plan_job(Time now);
+  Result<void> plan_item(std::uint64_t item);
+  Result<void> decide(Time now);
+  plan::PrefixSettings later_settings(Time now) const;
+  void plan_stages(const plan::PrefixPlan& prefixes, Time now);
+  Result<void> order_chunk(const plan::PrefixPlan& prefixes);
+  Result<PlanEntry> member(const MemberRange& range, std::uint64_t sequence);
+  PlanEntry unplaced(std::uint64_t item) const;
+  bool prefixes_shared() const { return job_.ordered || job_.writer != PlanEntry::kNobody; }
+  void observe_reads();
+  void judge_probe();
+
   // job_recover.cc: what an earlier process left
   Result<void> resume(std::vector<LoadedAggregate> loaded, Time now);
   Result<void> load_batch(const LoadedAggregate& aggregate);
@@ -244,18 +264,22 @@ class JobEngine {
   cost::LedgerEntry billed_entry(cost::LedgerEntry entry, llm::Route route) const;
   void book(const cost::LedgerEntry& entry);
   std::string output_line(const Ending& ending) const;
-  ItemRow& deviate(std::uint64_t item, ItemRow::State state, std::string why);
+  ItemRow& deviate(const PlanEntry& entry, ItemRow::State state, std::string why);
 
   // job_sync.cc: the standard API
   Result<void> send_sync(Time now);
-  Result<bool> send_item(std::uint64_t item, Time now);
+  Result<bool> send_place(Time now);
+  Result<bool> send_item(const PlanEntry& entry, Time now);
+  bool in_flight(std::uint64_t item) const;
   Result<void> take_answer(std::uint64_t call, http::Response response, Time now);
   Result<void> take_failure(std::uint64_t call, const Error& error, Time now);
   Result<void> sync_answer(const Flight& flight, const http::Response& response, Time now);
   Result<void> sync_failed(const Flight& flight, const Error& error, JournalEntry::Outcome outcome,
                            Time now);
   std::optional<std::uint64_t> next_retry(Time now);
-  llm::Request prepared(Item item, const plan::CachePlan& cache, bool* marked) const;
+  llm::Request prepared(Item item, PackedMarks marks, const plan::CachePlan& cache,
+                        bool* marked) const;
+  const plan::CachePlan& sync_cache(Time now);
   bool affordable(Money ceiling) const;
   void reserve(Money ceiling) { reserved_ = reserved_ + ceiling; }
   void release(Money ceiling) {
@@ -272,12 +296,14 @@ class JobEngine {
   Result<void> plan_again(Time now);
   Result<void> fill(Time now);
   enum class Fit : std::uint8_t { kTaken, kSkipped, kFull };
-  Result<Fit> fill_item(std::uint64_t item, std::uint64_t sequence, Time now);
+  Result<Fit> fill_item(const PlanEntry& entry, std::uint64_t sequence, Time now);
+  bool ahead() const { return job_.stage < job_.stages.size(); }
+  bool stage_under_way();
   Result<void> flush_image();
   void advance();
   Result<void> drop_filling();
   Result<void> finish_filling(Time now);
-  std::vector<std::uint64_t> replan_candidates() const;
+  std::vector<PlanEntry> replan_candidates() const;
   std::string image_path(std::uint64_t number) const;
   MemberRange order() const { return {.planned = job_.ordered, .first = 0, .count = job_.items}; }
 
@@ -299,7 +325,7 @@ class JobEngine {
   enum class Fate : std::uint8_t { kReplan, kStandard, kCancelled };
   Result<void> settle_members(BatchRun& run, Fate fate, const Error& why);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
-  Result<void> fall_back(std::uint64_t item, const Error& why, Time due);
+  Result<void> fall_back(const PlanEntry& entry, const Error& why, Time due);
 
   // job_same.cc: identical requests
   Result<bool> is_open(std::uint64_t item);
@@ -321,7 +347,6 @@ class JobEngine {
   // job_cancel.cc
   Result<void> cancel_turn(Time now);
   static Error job_cancelled();
-  void observe_hits(const BatchRun& run);
 
   // job_rows.cc: the rows of its artefacts
   Result<bool> take_rows(std::uint64_t call, std::string_view bytes, Time now);
@@ -330,10 +355,10 @@ class JobEngine {
   Result<bool> row_line(BatchRun& run, const json::LineSplitter::Line& line, Time now);
   Result<bool> handle_row(BatchRun& run, provider::Row row, Time now);
   Result<bool> late_row(const provider::Row& row, cost::LedgerEntry entry);
-  Result<void> errored_row(BatchRun& run, provider::Row row, std::uint64_t item, Time now);
+  Result<void> errored_row(BatchRun& run, provider::Row row, const PlanEntry& entry, Time now);
   Result<void> broken_row(BatchRun& run, const json::LineSplitter::Line& line, Error error,
                           Time now);
-  Result<Money> row_ceiling(std::uint64_t item, Time now);
+  Result<Money> row_ceiling(const PlanEntry& entry, Time now);
   bool book_repeat(cost::LedgerEntry entry);
   bool left_batch(std::uint64_t item) const;
 
@@ -361,6 +386,7 @@ class JobEngine {
   std::unordered_map<std::uint64_t, Flight> flights_;              // call -> attempt
   std::unordered_map<std::uint64_t, std::uint64_t> batch_calls_;   // call -> batch number
   std::map<std::uint64_t, BatchRun> batches_;                      // running ones, by number
+  std::optional<Planning> planning_;
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
   std::vector<std::string>
@@ -375,7 +401,7 @@ class JobEngine {
   std::uint64_t next_call_ = 1, next_sequence_ = 1;
 
   std::optional<plan::CachePlan> fallback_cache_;  // of single items that leave a batch job
-  bool sync_primed_ = false;
+  bool sync_primed_ = true;  // false: what is to be read is still to be written by the first answer
   std::uint64_t request_tokens_ = 0;       // of the last sync request, about
   std::optional<Time> batch_pause_until_;  // the provider's queue was full
   std::uint32_t queue_full_ = 0;           // so often in a row

@@ -28,11 +28,12 @@ std::string JobEngine::image_path(std::uint64_t number) const {
   return fmt::format("{}/batch-{}.image", options_.folder, number);
 }
 
-std::vector<std::uint64_t> JobEngine::replan_candidates() const {
-  std::vector<std::uint64_t> out;
+std::vector<PlanEntry> JobEngine::replan_candidates() const {
+  std::vector<PlanEntry> out;
   for (const auto& [item, row] : deviating_) {
     if (row.state != ItemRow::State::kReplan) continue;
-    out.push_back(item);
+    out.push_back(
+        {.item = static_cast<std::uint32_t>(item), .marks = PackedMarks::from_bits(row.marks)});
     if (out.size() == filled(parts_.provider.batch->requests_max)) break;
   }
   return out;
@@ -46,22 +47,35 @@ Result<void> JobEngine::plan_batches(Time now) {
   }
   if (spend_stopped_ || spend_waits_ || running() >= options_.batches_running_max) return {};
   if (!job_.parts.empty()) return plan_part(now);
-  if (!job_.primed && running() > 0) return {};  // the priming batch must end first
+  if (stage_under_way()) return {};
   if (job_.next_place < job_.items) {
-    auto rest = order();
-    rest.first = job_.next_place;
-    rest.count = job_.items - job_.next_place;
+    auto next = order();
+    const auto end = ahead() ? job_.stages[job_.stage].end : job_.items;
+    next.first = job_.next_place;
+    next.count = end - job_.next_place;
     if (rest_standard_) return {};
-    rest_standard_ = options_.fallback_to_standard && !time_for_a_batch(rest.count, now);
+    rest_standard_ =
+        options_.fallback_to_standard && !time_for_a_batch(job_.items - job_.next_place, now);
     if (rest_standard_) {
       reason(
           "there is no time for another batch before the deadline: the rest goes by the standard "
           "API");
       return {};
     }
-    return start_filling(Filling::From::kOrder, rest, now);
+    return start_filling(Filling::From::kOrder, next, now);
   }
   return plan_again(now);
+}
+
+// Whether what goes ahead of the rest has been sent and must end first.
+bool JobEngine::stage_under_way() {
+  while (ahead() && job_.next_place >= job_.stages[job_.stage].end) {
+    if (running() > 0) return true;
+    if (job_.stages[job_.stage].probe) judge_probe();
+    ++job_.stage;
+    job_dirty_ = true;
+  }
+  return false;
 }
 
 // What the provider refused, without the line that it named, or in halves.
@@ -72,9 +86,9 @@ Result<void> JobEngine::plan_part(Time now) {
   job_.parts.pop_back();
   job_dirty_ = true;
   for (std::uint64_t sequence = 0; sequence < members.count; ++sequence) {
-    WEIR_TRY(const auto entry, plan_->member(members, sequence));
+    WEIR_TRY(const auto entry, member(members, sequence));
     WEIR_TRY(const bool open, is_open(entry.item));
-    if (open) WEIR_CHECK(fall_back(entry.item, no_time(), now));
+    if (open) WEIR_CHECK(fall_back(entry, no_time(), now));
   }
   return {};
 }
@@ -85,10 +99,10 @@ Result<void> JobEngine::plan_again(Time now) {
   if (candidates.empty() || (candidates.size() < kReplanMin && running() > 0)) return {};
   if (time_for_a_batch(candidates.size(), now)) {
     const MemberRange range{.planned = true, .first = plan_->entries(), .count = candidates.size()};
-    for (const auto item : candidates) WEIR_CHECK(plan_->append({.item = item}));
+    for (const auto& entry : candidates) WEIR_CHECK(plan_->append(entry));
     return start_filling(Filling::From::kReplan, range, now);
   }
-  for (const auto item : candidates) WEIR_CHECK(fall_back(item, no_time(), now));
+  for (const auto& entry : candidates) WEIR_CHECK(fall_back(entry, no_time(), now));
   return {};
 }
 
@@ -100,7 +114,8 @@ Result<void> JobEngine::start_filling(Filling::From from, MemberRange range, Tim
   filling.state.id = BatchId::make(now, parts_.random);
   filling.state.planned_at = now;
   filling.state.members = {.planned = range.planned, .first = range.first};
-  filling.state.priming = !job_.primed && from == Filling::From::kOrder;
+  if (ahead() && from == Filling::From::kOrder)
+    filling.state.ahead = job_.stages[job_.stage].probe ? Ahead::kProbe : Ahead::kPriming;
   filling.path = image_path(filling.state.number);
   WEIR_TRY(filling.image, parts_.files.open(filling.path));
   WEIR_CHECK(filling.image->truncate(0));
@@ -116,11 +131,10 @@ Result<void> JobEngine::fill(Time now) {
   for (;;) {
     auto& state = filling.state;
     auto& sequence = state.members.count;
-    if (sequence == filling.range.count || state.items >= filled(limits.requests_max) ||
-        (state.priming && state.items == 1))
+    if (sequence == filling.range.count || state.items >= filled(limits.requests_max))
       return finish_filling(now);
-    WEIR_TRY(const auto entry, plan_->member(filling.range, sequence));
-    WEIR_TRY(const auto fit, fill_item(entry.item, sequence, now));
+    WEIR_TRY(const auto entry, member(filling.range, sequence));
+    WEIR_TRY(const auto fit, fill_item(entry, sequence, now));
     if (fit == Fit::kFull) return finish_filling(now);
     ++sequence;
     if (filling.buffer.size() >= kImageBuffer) WEIR_CHECK(flush_image());
@@ -128,8 +142,10 @@ Result<void> JobEngine::fill(Time now) {
   }
 }
 
-Result<JobEngine::Fit> JobEngine::fill_item(std::uint64_t item, std::uint64_t sequence, Time now) {
+Result<JobEngine::Fit> JobEngine::fill_item(const PlanEntry& entry, std::uint64_t sequence,
+                                            Time now) {
   auto& filling = *filling_;
+  const auto item = entry.item;
   // Another's answer is its own; or it was rejected, in an image that was begun before.
   WEIR_TRY(const bool open, is_open(item));
   if (!open) return Fit::kSkipped;
@@ -142,7 +158,7 @@ Result<JobEngine::Fit> JobEngine::fill_item(std::uint64_t item, std::uint64_t se
   const auto id = source_item->id;
   const auto line = source_item->line;
   bool marked = false;
-  const auto request = prepared(std::move(*source_item), job_.plan.cache, &marked);
+  const auto request = prepared(std::move(*source_item), entry.marks, job_.plan.cache, &marked);
   auto& buffer = filling.buffer;
   const auto before = buffer.size();  // what does not go into this batch is taken out again
   const auto format = parts_.adapter.image_format();
@@ -221,7 +237,7 @@ Result<void> JobEngine::finish_filling(Time now) {
   filling.state.image_digest = filling.digest;
   if (filling.from == Filling::From::kReplan) {
     for (std::uint64_t sequence = 0; sequence < filling.state.members.count; ++sequence) {
-      WEIR_TRY(const auto entry, plan_->member(filling.state.members, sequence));
+      WEIR_TRY(const auto entry, member(filling.state.members, sequence));
       const auto row = deviating_.find(entry.item);
       if (row == deviating_.end()) continue;
       row->second.state = ItemRow::State::kInBatch;

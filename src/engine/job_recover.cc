@@ -92,7 +92,7 @@ Result<void> JobEngine::recover_journal() {
     left.erase(settled);
     return true;
   }));
-  sync_primed_ = !job_.plan.cache.prime || totals_.answers > 0;
+  sync_primed_ = !prefixes_shared() || totals_.answers > 0;
   std::set<std::uint64_t> answered;
   WEIR_CHECK(log_->recover([&](const ResultLog::Record& record) {
     if (record.batch != 0) return false;
@@ -146,7 +146,7 @@ Result<void> JobEngine::settle_left_over(const JournalEntry& entry, bool answere
     return {};
   }
   auto& row = deviate(
-      entry.item, ItemRow::State::kRetrySync,
+      unplaced(entry.item), ItemRow::State::kRetrySync,
       free     ? "an earlier process ended before the retry"
       : billed ? "the process ended before the answer was written"
                : "the process ended while an attempt was on its way; its outcome is unknown");

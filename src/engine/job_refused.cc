@@ -60,7 +60,7 @@ Result<void> JobEngine::refused(BatchRun& run, const provider::Finished& finishe
 Result<void> JobEngine::refuse_line(BatchRun& run, const provider::Finished& finished) {
   std::uint64_t line = 0;
   for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
-    WEIR_TRY(const auto entry, plan_->member(run.state.members, sequence));
+    WEIR_TRY(const auto entry, member(run.state.members, sequence));
     WEIR_TRY(const bool open, is_open(entry.item));
     if (open && ++line == *finished.line)  // the others have no line
       return end_failed(entry.item, ResultLog::kNoSequence, finished.error);
@@ -73,7 +73,7 @@ Result<void> JobEngine::send_in_halves(BatchRun& run) {
   const auto& members = run.state.members;
   std::uint64_t first = 0, live = 0;  // sequences up to the middle of those that have a line
   while (first < members.count && live < run.state.items / 2) {
-    WEIR_TRY(const auto entry, plan_->member(members, first++));
+    WEIR_TRY(const auto entry, member(members, first++));
     WEIR_TRY(const bool open, is_open(entry.item));
     live += open ? 1 : 0;
   }

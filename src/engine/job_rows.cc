@@ -118,8 +118,8 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
     ++run.state.strangers;
     return true;
   }
-  WEIR_TRY(const auto member, plan_->member(run.state.members, sequence));
-  const auto item = member.item;
+  WEIR_TRY(const auto place, member(run.state.members, sequence));
+  const auto item = place.item;
   const bool succeeded = row.outcome == provider::Row::Outcome::kSucceeded;
   const cost::LedgerEntry entry{
       .batch = run.state.number,
@@ -132,9 +132,12 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
     return late_row(row, entry);
   if (succeeded) {  // even after another row said that it failed
     ++run.state.rows;
-    ++run.answers;
-    if (row.response.usage.cache_read.count > 0) ++run.hits;
-    const bool marked = job_.marking && job_.plan.cache.policy == llm::CachePolicy::kMarked;
+    const bool marked = job_.marking && job_.plan.cache.policy == llm::CachePolicy::kMarked &&
+                        place.marks != PackedMarks::none();
+    if (marked && place.waits_for != PlanEntry::kNobody) {
+      ++job_.reads.due;
+      if (row.response.usage.cache_read.count > 0) ++job_.reads.hits;
+    }
     WEIR_CHECK(
         end_answered(std::move(row.response), llm::Route::kBatch, entry, row.custom_id, marked));
     return true;
@@ -148,7 +151,7 @@ Result<bool> JobEngine::handle_row(BatchRun& run, provider::Row row, Time now) {
     book_repeat(billed_entry(billed, llm::Route::kBatch));
   }
   ++run.state.rows;
-  WEIR_CHECK(errored_row(run, std::move(row), item, now));
+  WEIR_CHECK(errored_row(run, std::move(row), place, now));
   return true;
 }
 
@@ -167,12 +170,13 @@ Result<bool> JobEngine::late_row(const provider::Row& row, cost::LedgerEntry ent
 }
 
 // The item goes one by one by the standard API (without it: into another batch), or fails.
-Result<void> JobEngine::errored_row(BatchRun& run, provider::Row row, std::uint64_t item,
+Result<void> JobEngine::errored_row(BatchRun& run, provider::Row row, const PlanEntry& entry,
                                     Time now) {
+  const auto item = entry.item;
   const auto way =
       options_.fallback_to_standard ? ItemRow::State::kRetrySync : ItemRow::State::kReplan;
   auto& deviation =
-      deviate(item, way, fmt::format("batch {}: {}", run.state.number, row.error.message));
+      deviate(entry, way, fmt::format("batch {}: {}", run.state.number, row.error.message));
   ++deviation.attempts;
   if (!retryable(row.error.kind) || deviation.attempts >= kAttemptsMax)
     return end_failed(item, ResultLog::kNoSequence, std::move(row.error));
@@ -191,25 +195,25 @@ Result<void> JobEngine::broken_row(BatchRun& run, const json::LineSplitter::Line
   const auto id = line.bytes.substr(at, line.bytes.find('"', at) - at);
   const auto sequence = parse_custom_id(run.state.id, id);
   if (!sequence || *sequence >= run.state.members.count) return {};
-  WEIR_TRY(const auto member, plan_->member(run.state.members, *sequence));
-  const auto item = member.item;
+  WEIR_TRY(const auto place, member(run.state.members, *sequence));
+  const auto item = place.item;
   WEIR_TRY(const auto end, log_->end_of(item));
   if (end != ItemEnd::kNone || left_batch(item)) return {};
-  WEIR_TRY(const auto ceiling, row_ceiling(item, now));
+  WEIR_TRY(const auto ceiling, row_ceiling(place, now));
   book_repeat({.batch = run.state.number,
                .sequence = *sequence,
                .item = item,
                .outcome = cost::LedgerEntry::Outcome::kUnknown,
                .priced_at = run.state.view.created_at.value_or(run.state.planned_at),
                .cost = ceiling});
-  return errored_row(run, {.error = std::move(error)}, item, now);
+  return errored_row(run, {.error = std::move(error)}, place, now);
 }
 
 // What an item of a batch can cost at most. @error its input cannot be read any more.
-Result<Money> JobEngine::row_ceiling(std::uint64_t item, Time now) {
-  WEIR_TRY(auto source_item, parts_.source.item(item));
+Result<Money> JobEngine::row_ceiling(const PlanEntry& entry, Time now) {
+  WEIR_TRY(auto source_item, parts_.source.item(entry.item));
   bool marked = false;
-  const auto request = prepared(std::move(source_item), job_.plan.cache, &marked);
+  const auto request = prepared(std::move(source_item), entry.marks, job_.plan.cache, &marked);
   std::string encoded;
   WEIR_CHECK(parts_.adapter.encode_item(custom_id(BatchId{}, 0), request, encoded));
   return ceiling_of(request, llm::Route::kBatch, encoded.size(), now);

@@ -22,21 +22,30 @@ bool concerns_account(const Error& error) {
 }  // namespace
 
 // The request with the job's cache plan applied. `marked` tells whether a mark of ours is in it.
-llm::Request JobEngine::prepared(Item item, const plan::CachePlan& cache, bool* marked) const {
+llm::Request JobEngine::prepared(Item item, PackedMarks marks, const plan::CachePlan& cache,
+                                 bool* marked) const {
   auto& request = item.request;
   request.model = parts_.model.name;
   if (!request.output_max && !request.raw) request.output_max = options_.output_max;
-  *marked = false;
+  const bool mark = job_.marking && cache.policy == llm::CachePolicy::kMarked;
+  const auto places = mark ? marks.places() : std::vector<std::uint32_t>();
+  *marked = plan::apply_marks(request, places, cache.ttl, parts_.adapter) > 0;
   request.cache = cache.policy;
-  if (cache.policy == llm::CachePolicy::kMarked) {
-    const bool mark = job_.marking && item.prefix_markable && !request.system.empty();
-    if (mark) request.system.front().mark = llm::CacheMark{cache.ttl};
-    else
-      request.cache = parts_.model.automatic_writes_charged ? llm::CachePolicy::kSuppressed
-                                                            : llm::CachePolicy::kUntouched;
-    *marked = mark;
-  }
-  return request;
+  if (cache.policy == llm::CachePolicy::kMarked && !*marked)
+    request.cache = parts_.model.automatic_writes_charged ? llm::CachePolicy::kSuppressed
+                                                          : llm::CachePolicy::kUntouched;
+  return std::move(request);
+}
+
+// What holds for requests by the standard API: of single items that leave a batch job, whether their marks pay there.
+const plan::CachePlan& JobEngine::sync_cache(Time now) {
+  if (job_.plan.route == llm::Route::kSync) return job_.plan.cache;
+  if (fallback_cache_) return *fallback_cache_;
+  const auto items = retry_due_.size() + 1 + (rest_standard_ ? job_.items - job_.next_place : 0);
+  const auto shared = job_.bound_batch.written + job_.bound_batch.read;
+  fallback_cache_ = plan::plan_singles(plan_input(now), items < kFallbackMarkMin ? 1 : items,
+                                       shared / std::max<std::uint64_t>(job_.items, 1));
+  return *fallback_cache_;
 }
 
 Money JobEngine::ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes,
@@ -77,29 +86,42 @@ Result<void> JobEngine::send_sync(Time now) {
     if (!account_->may_send(seat_, request_tokens_, now)) return {};  // it calls when it may
     if (retry) {
       retry_due_.erase(*retry);
-      WEIR_TRY(const bool sent, send_item(*retry, now));
+      auto entry = unplaced(*retry);
+      if (const auto row = deviating_.find(*retry); row != deviating_.end())
+        entry.marks = PackedMarks::from_bits(row->second.marks);
+      WEIR_TRY(const bool sent, send_item(entry, now));
       if (sent) continue;
       retry_due_[*retry] = now;
       break;
     }
-    WEIR_TRY(const auto entry, plan_->member(order(), job_.next_place));
-    const auto item = entry.item;
-    WEIR_TRY(const bool open, is_open(item));
-    const bool on_its_way = std::any_of(flights_.begin(), flights_.end(),
-                                        [&](const auto& f) { return f.second.item == item; });
-    if (open && !deviating_.contains(item) && !on_its_way) {
-      WEIR_TRY(const bool sent, send_item(item, now));
-      if (!sent) break;
-    }
-    ++job_.next_place;
-    job_dirty_ = true;
+    WEIR_TRY(const bool passed, send_place(now));
+    if (!passed) break;
   }
   account_->rest(seat_);
   return {};
 }
 
+bool JobEngine::in_flight(std::uint64_t item) const {
+  return std::ranges::any_of(flights_, [&](const auto& f) { return f.second.item == item; });
+}
+
+// The next place of the order. False: it has to wait, for the item that writes what this one reads or for money.
+Result<bool> JobEngine::send_place(Time now) {
+  WEIR_TRY(const auto entry, member(order(), job_.next_place));
+  WEIR_TRY(const bool open, is_open(entry.item));
+  if (open && !deviating_.contains(entry.item) && !in_flight(entry.item)) {
+    if (entry.waits_for != PlanEntry::kNobody && in_flight(entry.waits_for)) return false;
+    WEIR_TRY(const bool sent, send_item(entry, now));
+    if (!sent) return false;
+  }
+  ++job_.next_place;
+  job_dirty_ = true;
+  return true;
+}
+
 // False: not sent because the spend limit is reached.
-Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
+Result<bool> JobEngine::send_item(const PlanEntry& entry, Time now) {
+  const auto item = entry.item;
   auto source_item = parts_.source.item(item);
   if (!source_item) {
     WEIR_CHECK(end_rejected(item, {}, source_item.error()));
@@ -109,23 +131,12 @@ Result<bool> JobEngine::send_item(std::uint64_t item, Time now) {
     WEIR_CHECK(end_rejected(item, *source_item, *source_item->rejected));
     return true;
   }
-  const bool fallback = job_.plan.route == llm::Route::kBatch;
-  if (fallback && !fallback_cache_) {
-    auto shape = job_.shape;
-    shape.items = retry_due_.size() + 1 + (rest_standard_ ? job_.items - job_.next_place : 0);
-    if (shape.items < kFallbackMarkMin) shape.prefix_bytes = 0;
-    fallback_cache_ = plan::plan_cache({.provider = parts_.provider,
-                                        .model = parts_.model,
-                                        .shape = shape,
-                                        .now = now,
-                                        .caching = options_.caching},
-                                       llm::Route::kSync);
-  }
-  Flight flight{.item = item, .sent_at = now};
+  Flight flight{.item = item, .sent_at = now, .marks = entry.marks};
   const auto id = source_item->id;
   const auto line = source_item->line;
-  const auto request = prepared(std::move(*source_item),
-                                fallback ? *fallback_cache_ : job_.plan.cache, &flight.marked);
+  const auto request =
+      prepared(std::move(*source_item), entry.marks, sync_cache(now), &flight.marked);
+  flight.reads = flight.marked && entry.waits_for != PlanEntry::kNobody;
   flight.attempt = AttemptId::make(now, parts_.random);
   const std::string attempt = flight.attempt.text();
   auto plan = parts_.adapter.encode_sync(request, {parts_.credentials, attempt});
@@ -163,6 +174,11 @@ Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& 
         answered ? JournalEntry::Outcome::kUnknown : JournalEntry::Outcome::kNotBilled, now);
   }
   sync_primed_ = true;
+  if (flight.reads && job_.plan.route == llm::Route::kSync) {
+    ++job_.reads.due;
+    if (decoded->usage.cache_read.count > 0) ++job_.reads.hits;
+    observe_reads();
+  }
   sync_latency_ += (now - flight.sent_at - sync_latency_) / 8;
   account_->succeeded();
   const auto priced_at = decoded->created.value_or(now);
@@ -197,7 +213,8 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
   if (concerns_account(error)) stopped_ = error;
   WEIR_TRY(const auto end, log_->end_of(flight.item));
   if (end != ItemEnd::kNone) return {};  // a row of its batch came after all
-  auto& row = deviate(flight.item, ItemRow::State::kRetrySync, error.message);
+  auto& row = deviate({.item = static_cast<std::uint32_t>(flight.item), .marks = flight.marks},
+                      ItemRow::State::kRetrySync, error.message);
   const bool never_sent = error.kind == ErrorKind::kUnavailable && error.http_status == 0;
   if (limited || never_sent) {
     const auto waits = ++rate_limited_[flight.item];

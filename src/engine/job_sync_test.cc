@@ -268,7 +268,8 @@ TEST_F(JobSync, AnAnswerThatFailsItsCheckIsPaidAndShown) {
 TEST_F(JobSync, TheFirstAnswerPrimesTheCacheBeforeTheFanOut) {
   provider.models.front().cache = catalogue::CacheMode::kAutomatic;
   provider.models.front().stacking = catalogue::Stacking::kMultiply;
-  options.prefix_bytes = 10'000;
+  provider.models.front().prices.front().sync.cache_read = Price{0};
+  source.prefix_bytes = 10'000;
   open();
   turn();
   EXPECT_EQ(waiting("sync"), 1U);

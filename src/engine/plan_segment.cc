@@ -11,6 +11,8 @@ constexpr std::uint64_t kEntryBytes = 16;
 constexpr std::uint64_t kPageEntries = 256;        // read at once
 constexpr std::size_t kPendingBytesMax = 1 << 16;  // written at once
 
+constexpr std::uint64_t kMarkBits = 16, kMarkMask = 0xFFFF;
+
 void put(std::string& out, std::uint64_t value) {
   for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(value >> shift);
 }
@@ -22,7 +24,33 @@ std::uint64_t get(std::string_view bytes) {
   return value;
 }
 
+PlanEntry entry_of(std::string_view bytes) {
+  const auto item = get(bytes);
+  return {.item = static_cast<std::uint32_t>(item),
+          .waits_for = static_cast<std::uint32_t>(item >> 32),
+          .marks = PackedMarks::from_bits(get(bytes.substr(8)))};
+}
+
 }  // namespace
+
+PackedMarks PackedMarks::of(const plan::Marks& marks) {
+  std::uint64_t bits = 0;
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < marks.count; ++i)
+    if (marks.block[i] + 1 < kMarkMask)
+      bits |= std::uint64_t{marks.block[i] + 1} << (kMarkBits * count++);
+  if (bits == 0) return none();
+  return PackedMarks(bits == 1 ? 0 : bits);  // the first block alone has one form only
+}
+
+std::vector<std::uint32_t> PackedMarks::places() const {
+  if (bits_ == 0) return {0};
+  std::vector<std::uint32_t> out;
+  if (bits_ == kNone) return out;
+  for (auto bits = bits_; bits != 0; bits >>= kMarkBits)
+    out.push_back(static_cast<std::uint32_t>(bits & kMarkMask) - 1);
+  return out;
+}
 
 Result<std::unique_ptr<PlanSegment>> PlanSegment::open(FileSystem& files, const std::string& folder,
                                                        std::uint64_t committed) {
@@ -45,11 +73,18 @@ Result<void> PlanSegment::open_file() {
 }
 
 Result<void> PlanSegment::append(PlanEntry entry) {
-  put(pending_, entry.item);
-  put(pending_, entry.marks);
+  put(pending_, entry.item | std::uint64_t{entry.waits_for} << 32);
+  put(pending_, entry.marks.bits());
   ++entries_;
   dirty_ = true;
   return pending_.size() < kPendingBytesMax ? Result<void>() : flush();
+}
+
+Result<void> PlanSegment::restart() {
+  entries_ = written_ = 0;
+  pending_.clear();
+  page_.clear();
+  return {};
 }
 
 Result<void> PlanSegment::flush() {
@@ -75,7 +110,7 @@ Result<PlanEntry> PlanSegment::at(std::uint64_t place) {
   if (place >= written_) {
     const std::string_view entry =
         std::string_view(pending_).substr((place - written_) * kEntryBytes);
-    return PlanEntry{get(entry), get(entry.substr(8))};
+    return entry_of(entry);
   }
   const auto cached = page_.size() / kEntryBytes;
   if (place < page_first_ || place >= page_first_ + cached) {
@@ -90,12 +125,12 @@ Result<PlanEntry> PlanSegment::at(std::uint64_t place) {
   }
   const std::string_view entry =
       std::string_view(page_).substr((place - page_first_) * kEntryBytes);
-  return PlanEntry{get(entry), get(entry.substr(8))};
+  return entry_of(entry);
 }
 
 Result<PlanEntry> PlanSegment::member(const MemberRange& range, std::uint64_t sequence) {
   WEIR_ASSERT(sequence < range.count);
-  if (!range.planned) return PlanEntry{.item = range.first + sequence};
+  if (!range.planned) return PlanEntry{.item = static_cast<std::uint32_t>(range.first + sequence)};
   return at(range.first + sequence);
 }
 

@@ -7,13 +7,34 @@
 #include <vector>
 
 #include "engine/file.h"
+#include "plan/prefix_plan.h"
 
 namespace weir::engine {
 
+/// Where an item's cache marks stand, in 64 bits: up to four blocks of its request, as plan::RequestBlocks counts them.
+class PackedMarks {
+ public:
+  /// At the end of the first block: what a job without an order of its own marks.
+  constexpr PackedMarks() = default;
+  static PackedMarks none() { return PackedMarks(kNone); }
+  /// Marks beyond block 65,533 are left out.
+  static PackedMarks of(const plan::Marks& marks);
+  static PackedMarks from_bits(std::uint64_t bits) { return PackedMarks(bits); }
+  [[nodiscard]] std::uint64_t bits() const { return bits_; }
+  [[nodiscard]] std::vector<std::uint32_t> places() const;
+  friend bool operator==(const PackedMarks&, const PackedMarks&) = default;
+
+ private:
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  constexpr explicit PackedMarks(std::uint64_t bits) : bits_(bits) {}
+  std::uint64_t bits_ = 0;
+};
+
 struct PlanEntry {
-  std::uint64_t item = 0;
-  std::uint64_t marks =
-      0;  // the planner's cache marks for it; 0: the job's cache plan as it stands
+  static constexpr std::uint32_t kNobody = plan::Placement::kNobody;
+  std::uint32_t item = 0;
+  std::uint32_t waits_for = kNobody;  // the item whose answer writes the prefix that this one reads
+  PackedMarks marks;
   friend bool operator==(const PlanEntry&, const PlanEntry&) = default;
 };
 
@@ -32,6 +53,8 @@ class PlanSegment {
   static Result<std::unique_ptr<PlanSegment>> open(FileSystem& files, const std::string& folder,
                                                    std::uint64_t committed);
   Result<void> append(PlanEntry entry);
+  /// Forgets every entry: nothing may refer to one.
+  Result<void> restart();
   /// Makes every entry durable: call before the commit that names entries().
   Result<void> sync();
   [[nodiscard]] std::uint64_t entries() const { return entries_; }

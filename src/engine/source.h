@@ -14,8 +14,7 @@ struct Item {
   std::string id;                 // the user's
   std::uint64_t line = 0;         // in the input, from 1
   std::optional<Error> rejected;  // it was no good at accept: it ends failed, nothing is sent
-  llm::Request request;           // without cache marks; `prefix` says where one belongs
-  bool prefix_markable = false;   // the request's first system block is the shared static part
+  llm::Request request;           // without cache marks of ours
 };
 
 /// What a finished answer becomes: checked, parsed, put into the output line.

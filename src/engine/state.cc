@@ -10,7 +10,13 @@
 namespace weir::engine {
 namespace {
 
-constexpr std::int64_t kVersion = 2;
+// 3: order, stages and bounds of the prefix planner. A job of version 2 goes on as it was planned.
+constexpr std::int64_t kVersion = 3, kVersionOldest = 2;
+
+bool readable(json::Value v) {
+  const auto version = v["v"].integer_or(0);
+  return version >= kVersionOldest && version <= kVersion;
+}
 
 std::unexpected<Error> damaged(std::string_view what) {
   return fail(
@@ -48,7 +54,7 @@ void write_plan(json::Writer& w, const plan::JobPlan& plan) {
   w.field("policy", static_cast<std::int64_t>(plan.cache.policy));
   w.field("ttl", static_cast<std::int64_t>(plan.cache.ttl));
   w.field("batch_admissible", plan.batch_admissible);
-  w.field("prime", plan.cache.prime).field("cache_reason", plan.cache.reason);
+  w.field("cache_reason", plan.cache.reason);
   w.key("hit_rate_expected").number(plan.cache.hit_rate_expected);
   w.key("hit_rate_break_even").number(plan.cache.hit_rate_break_even);
   w.field("expected", plan.expected.pico).field("expected_baseline", plan.expected_baseline.pico);
@@ -62,7 +68,6 @@ plan::JobPlan read_plan(json::Value v) {
   plan.cache.policy = static_cast<llm::CachePolicy>(v["policy"].integer_or(0));
   plan.cache.ttl = static_cast<llm::CacheTtl>(v["ttl"].integer_or(0));
   plan.batch_admissible = v["batch_admissible"].boolean().value_or(false);
-  plan.cache.prime = v["prime"].boolean().value_or(false);
   plan.cache.reason = v["cache_reason"].string_or("");
   plan.cache.hit_rate_expected = v["hit_rate_expected"].number().value_or(0);
   plan.cache.hit_rate_break_even = v["hit_rate_break_even"].number().value_or(0);
@@ -78,6 +83,42 @@ void write_range(json::Writer& w, const MemberRange& range) {
 
 MemberRange read_range(json::Value v) {
   return {v["planned"].boolean().value_or(false), read_count(v, "first"), read_count(v, "count")};
+}
+
+void write_bound(json::Writer& w, std::string_view key, const plan::BoundTokens& bound) {
+  w.key(key).begin_object();
+  w.field("written", static_cast<std::int64_t>(bound.written));
+  w.field("read", static_cast<std::int64_t>(bound.read));
+  w.field("base", static_cast<std::int64_t>(bound.base));
+  w.field("write_price", bound.write.pico_per_token).field("complete", bound.complete);
+  w.end_object();
+}
+
+plan::BoundTokens read_bound(json::Value v) {
+  return {.written = read_count(v, "written"),
+          .read = read_count(v, "read"),
+          .base = read_count(v, "base"),
+          .write = {v["write_price"].integer_or(0)},
+          .complete = v["complete"].boolean().value_or(true)};
+}
+
+// What version 2 knew instead: the bytes of the one prefix that all items share.
+plan::BoundTokens bound_of_version_2(json::Value v, std::uint64_t items) {
+  const auto prefix = read_count(v, "prefix_bytes") / 4;
+  return {.written = prefix,
+          .read = items > 0 ? prefix * (items - 1) : 0,
+          .base = read_count(v, "variable_bytes_mean") / 4 * items};
+}
+
+void write_stages(json::Writer& w, const JobState& job) {
+  w.key("stages").begin_array();
+  for (const auto& stage : job.stages)
+    w.begin_object()
+        .field("end", static_cast<std::int64_t>(stage.end))
+        .field("probe", stage.probe)
+        .end_object();
+  w.end_array();
+  w.field("stage", static_cast<std::int64_t>(job.stage));
 }
 
 void write_parts(json::Writer& w, const JobState& job) {
@@ -122,10 +163,15 @@ std::string JobState::encode() const {
   w.field("phase", phase == JobPhase::kDone ? "done" : "running");
   write_identity(w, identity);
   w.field("items", static_cast<std::int64_t>(items));
-  w.field("prefix_bytes", static_cast<std::int64_t>(shape.prefix_bytes));
-  w.field("variable_bytes_mean", static_cast<std::int64_t>(shape.variable_bytes_mean));
+  w.field("prompt_tokens", static_cast<std::int64_t>(shape.prompt_tokens));
   write_plan(w, plan);
-  w.field("marking", marking).field("primed", primed);
+  write_bound(w, "bound_sync", bound_sync);
+  write_bound(w, "bound_batch", bound_batch);
+  w.field("planned", planned).field("marking", marking);
+  write_stages(w, *this);
+  w.field("reads_due", static_cast<std::int64_t>(reads.due));
+  w.field("reads_hit", static_cast<std::int64_t>(reads.hits));
+  w.field("writer", static_cast<std::int64_t>(writer));
   w.field("ordered", ordered).field("next_place", static_cast<std::int64_t>(next_place));
   w.field("plan_entries", static_cast<std::int64_t>(plan_entries));
   write_parts(w, *this);
@@ -151,7 +197,7 @@ std::string JobState::encode() const {
 Result<JobState> JobState::decode(std::string_view text) {
   json::Parser parser;
   auto parsed = parser.parse(text);
-  if (!parsed || (*parsed)["v"].integer_or(0) != kVersion) return damaged("job");
+  if (!parsed || !readable(*parsed)) return damaged("job");
   const auto v = *parsed;
   const auto id = JobId::parse(v["id"].string_or(""));
   if (!id) return damaged("job");
@@ -160,12 +206,23 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.phase = v["phase"].string_or("") == "done" ? JobPhase::kDone : JobPhase::kRunning;
   job.identity = read_identity(v["identity"]);
   job.items = read_count(v, "items");
-  job.shape = {.items = job.items,
-               .prefix_bytes = read_count(v, "prefix_bytes"),
-               .variable_bytes_mean = read_count(v, "variable_bytes_mean")};
+  job.shape = {.items = job.items, .prompt_tokens = read_count(v, "prompt_tokens")};
   job.plan = read_plan(v["plan"]);
+  job.planned = v["planned"].boolean().value_or(true);
   job.marking = v["marking"].boolean().value_or(true);
-  job.primed = v["primed"].boolean().value_or(false);
+  job.bound_sync = read_bound(v["bound_sync"]);
+  job.bound_batch = read_bound(v["bound_batch"]);
+  for (const auto stage : v["stages"].items())
+    job.stages.push_back({read_count(json::Value(stage), "end"),
+                          json::Value(stage)["probe"].boolean().value_or(false)});
+  job.stage = read_count(v, "stage");
+  if (v["v"].integer_or(0) == kVersionOldest) {
+    job.bound_sync = job.bound_batch = bound_of_version_2(v, job.items);
+    job.shape.prompt_tokens = job.bound_sync.prompt();
+    if (!v["primed"].boolean().value_or(false)) job.stages.push_back({.end = 1});
+  }
+  job.reads = {read_count(v, "reads_due"), read_count(v, "reads_hit")};
+  job.writer = static_cast<std::uint32_t>(v["writer"].integer_or(PlanEntry::kNobody));
   job.ordered = v["ordered"].boolean().value_or(false);
   job.next_place = read_count(v, "next_place");
   job.plan_entries = read_count(v, "plan_entries");
@@ -194,10 +251,12 @@ namespace {
 constexpr std::array<std::string_view, 4> kBatchPhases{"running", "ended", "refused", "held"};
 constexpr std::array<std::string_view, 5> kStopCauses{"", "deadline", "overdue", "submit", "user"};
 constexpr std::array<std::string_view, 4> kSettled{"", "adopted", "not_made", "lost"};
+constexpr std::array<std::string_view, 3> kAhead{"", "priming", "probe"};
 }  // namespace
 
 std::string_view to_string(StopCause cause) { return kStopCauses[static_cast<std::size_t>(cause)]; }
 std::string_view to_string(Settled settled) { return kSettled[static_cast<std::size_t>(settled)]; }
+std::string_view to_string(Ahead ahead) { return kAhead[static_cast<std::size_t>(ahead)]; }
 std::string_view to_string(BatchPhase phase) {
   return kBatchPhases[static_cast<std::size_t>(phase)];
 }
@@ -206,7 +265,7 @@ std::string BatchState::encode() const {
   json::Writer w;
   w.begin_object().field("v", kVersion).field("number", static_cast<std::int64_t>(number));
   w.field("id", id.text()).field("phase", kBatchPhases[static_cast<std::size_t>(phase)]);
-  w.field("priming", priming).key("members").begin_object();
+  w.field("ahead", to_string(ahead)).key("members").begin_object();
   write_range(w, members);
   w.end_object();
   w.field("items", static_cast<std::int64_t>(items));
@@ -235,7 +294,7 @@ std::string BatchState::encode() const {
 Result<BatchState> BatchState::decode(std::string_view text) {
   json::Parser parser;
   auto parsed = parser.parse(text);
-  if (!parsed || (*parsed)["v"].integer_or(0) != kVersion) return damaged("batch");
+  if (!parsed || !readable(*parsed)) return damaged("batch");
   const auto v = *parsed;
   const auto id = BatchId::parse(v["id"].string_or(""));
   BatchState batch;
@@ -245,7 +304,9 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   const auto phase = v["phase"].string_or("");
   for (std::size_t i = 0; i < kBatchPhases.size(); ++i)
     if (kBatchPhases[i] == phase) batch.phase = static_cast<BatchPhase>(i);
-  batch.priming = v["priming"].boolean().value_or(false);
+  const auto ahead = v["priming"].boolean().value_or(false) ? "priming" : v["ahead"].string_or("");
+  for (std::size_t i = 0; i < kAhead.size(); ++i)
+    if (kAhead[i] == ahead) batch.ahead = static_cast<Ahead>(i);
   batch.members = read_range(v["members"]);
   batch.items = read_count(v, "items");
   batch.image_bytes = read_count(v, "image_bytes");

@@ -35,6 +35,20 @@ struct RefusedPart {
   friend bool operator==(const RefusedPart&, const RefusedPart&) = default;
 };
 
+/// The first places of a job's order that are batched and awaited before what follows them.
+struct Stage {
+  std::uint64_t end = 0;  // the place behind its last
+  bool probe =
+      false;  // its answers tell whether the rest is marked; else it writes prefixes that the rest reads
+  friend bool operator==(const Stage&, const Stage&) = default;
+};
+
+/// Answers of requests that could have read a marked prefix, and of those the ones that did.
+struct ReadCounts {
+  std::uint64_t due = 0, hits = 0;
+  friend bool operator==(const ReadCounts&, const ReadCounts&) = default;
+};
+
 struct JobState {
   JobId id;
   JobIdentity identity;
@@ -42,10 +56,16 @@ struct JobState {
   std::uint64_t items = 0;
   plan::JobShape shape;
   plan::JobPlan plan;
-  bool marking = true;   // false: hits seen fell below break-even, later requests are unmarked
-  bool primed = false;   // the priming batch has ended (or none is wanted)
-  bool ordered = false;  // the first `items` entries of the plan segment are the order…
-  std::uint64_t next_place = 0;    // …of which so many are planned or sent; else input order is
+  plan::BoundTokens bound_sync, bound_batch;  // for the receipt's lower bound
+  bool marking = true;        // false: hits seen fell below break-even, later requests are unmarked
+  bool planned = false;       // route, order and marks are decided; until then nothing is sent
+  std::vector<Stage> stages;  // batches that go before the bulk…
+  std::uint64_t stage = 0;    // …of which so many have ended
+  ReadCounts reads;
+  bool ordered = false;          // the first `items` entries of the plan segment are the order…
+  std::uint64_t next_place = 0;  // …of which so many are planned or sent; else input order is
+  std::uint32_t writer =
+      PlanEntry::kNobody;          // in input order: the item that writes what all others read
   std::uint64_t plan_entries = 0;  // committed length of the plan segment
   std::vector<RefusedPart> parts;  // the last one goes next; bounded by the halvings of a batch
   std::uint64_t refusals = 0,
@@ -83,11 +103,15 @@ enum class Settled : std::uint8_t { kNone, kAdopted, kNotMade, kLost };
 std::string_view to_string(Settled settled);
 std::string_view to_string(BatchPhase phase);
 
+/// What a small batch goes ahead of the others for.
+enum class Ahead : std::uint8_t { kNone, kPriming, kProbe };
+std::string_view to_string(Ahead ahead);
+
 struct BatchState {
   std::uint64_t number = 0;  // from 1 within the store
   BatchId id;
   BatchPhase phase = BatchPhase::kRunning;
-  bool priming = false;
+  Ahead ahead = Ahead::kNone;
   MemberRange members;  // sequence s is the item at its place s; those of rejected items are unused
   std::uint64_t items = 0;  // in the image
   std::uint64_t image_bytes = 0;

@@ -1,5 +1,6 @@
 #include "engine/state.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace weir::engine {
@@ -12,11 +13,12 @@ JobState a_job() {
   job.id = {1, 2};
   job.identity = {"openAI", "m", "default", "https://h", "k", "t", "s", "in.jsonl", "o"};
   job.items = 1'000'000;
-  job.shape = {.items = 1'000'000, .prefix_bytes = 9, .variable_bytes_mean = 8};
+  job.shape = {.items = 1'000'000, .prompt_tokens = 17};
+  job.bound_sync = {.written = 1, .read = 2, .base = 3, .write = {4}, .complete = false};
+  job.bound_batch = {.written = 5, .read = 6, .base = 7, .write = {8}};
   job.plan.route = llm::Route::kBatch;
   job.plan.cache = {.policy = llm::CachePolicy::kMarked,
                     .ttl = llm::CacheTtl::k1h,
-                    .prime = true,
                     .hit_rate_expected = 0.7,
                     .hit_rate_break_even = 0.53,
                     .reason = "because \"it\" pays"};
@@ -25,7 +27,11 @@ JobState a_job() {
   job.plan.expected_baseline = {10};
   job.plan.reason = "cheaper";
   job.marking = false;
-  job.primed = true;
+  job.planned = true;
+  job.stages = {{.end = 2}, {.end = 22, .probe = true}};
+  job.stage = 1;
+  job.reads = {.due = 20, .hits = 9};
+  job.writer = 11;
   job.batches = 3;
   job.ordered = true;
   job.next_place = 30;
@@ -60,10 +66,25 @@ TEST(JobState, ComesBackAsItWas) {
   EXPECT_EQ(job->reasons, a_job().reasons);
   EXPECT_EQ(job->output.items, 45U);
   EXPECT_EQ(job->parts, a_job().parts);
+  EXPECT_EQ(job->stages, a_job().stages);
+  EXPECT_EQ(job->shape, a_job().shape);
+}
+
+// A job that Weir planned before it knew more than one prefix goes on as it was planned.
+TEST(JobState, OfVersionTwoIsReadAsItWasPlanned) {
+  const auto text = fmt::format(
+      R"({{"v":2,"id":"{}","items":10,"prefix_bytes":4000,"variable_bytes_mean":400,"primed":false}})",
+      a_job().id.text());
+  const auto unprimed = JobState::decode(text).value();
+  EXPECT_TRUE(unprimed.planned);
+  EXPECT_EQ(unprimed.stages, std::vector<Stage>{{.end = 1}});
+  EXPECT_EQ(unprimed.bound_batch.written, 1000U);
+  EXPECT_EQ(unprimed.bound_batch.read, 9000U);
+  EXPECT_EQ(unprimed.bound_batch.base, 1000U);
 }
 
 TEST(JobState, OfANewerWeirOrDamagedIsAnError) {
-  for (const auto* text : {"", "{", "[]", R"({"v":1})", R"({"v":3})", R"({"v":2,"id":"?"})"}) {
+  for (const auto* text : {"", "{", "[]", R"({"v":1})", R"({"v":4})", R"({"v":3,"id":"?"})"}) {
     EXPECT_FALSE(JobState::decode(text).has_value()) << text;
     EXPECT_FALSE(BatchState::decode(text).has_value()) << text;
   }
@@ -74,7 +95,7 @@ BatchState a_batch() {
   batch.number = 7;
   batch.id = {3, 4};
   batch.phase = BatchPhase::kHeld;
-  batch.priming = true;
+  batch.ahead = Ahead::kProbe;
   batch.members = {.planned = true, .first = 1000, .count = 4};
   batch.items = 3;
   batch.image_bytes = 5;

@@ -36,7 +36,8 @@ struct ItemRow {
   State state = State::kRetrySync;
   std::uint32_t attempts = 0;  // tries so far that reached a provider
   std::uint32_t replans = 0;
-  std::string reasons;  // JSON array of texts, for the output line
+  std::string reasons;      // JSON array of texts, for the output line
+  std::uint64_t marks = 0;  // PackedMarks of the item
 };
 
 struct Commit {

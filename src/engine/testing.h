@@ -207,6 +207,7 @@ class Words final : public ItemSource {
   std::set<std::uint64_t> rejected;
   std::map<std::uint64_t, std::uint64_t> same;  // item -> the earlier one
   std::size_t bytes = 0;
+  std::size_t prefix_bytes = 0;  // of the part that all share, at least
 };
 
 /// Everything that outlives an engine, and the engine itself. Prices are 1 pico-dollar a token of input and 10 of output.

@@ -154,9 +154,10 @@ Result<Item> Words::item(std::uint64_t index) {
   }
   std::string text = fmt::format("text {}", index);
   if (text.size() < bytes) text.resize(bytes, '.');
-  item.request.system.push_back({.text = "static"});
+  std::string prefix = "static";
+  if (prefix.size() < prefix_bytes) prefix.resize(prefix_bytes, '.');
+  item.request.system.push_back({.text = std::move(prefix)});
   item.request.messages.push_back({.content = {{.text = std::move(text)}}});
-  item.prefix_markable = true;
   return item;
 }
 
@@ -173,6 +174,7 @@ Bench::Bench() {
                                       .bytes_max = 100'000'000,
                                       .line_bytes_max = 1'000'000,
                                       .window = 24h},
+      .cache = {.breakpoints_max = 4, .sync_ttl = 5min, .batch_ttl = 1h},
       .models = {{.name = "m", .batch = true, .prices = {{.sync = rates, .batch = rates}}}}};
   options = {.identity = {.provider = "word", .model = "m"},
              .wish = plan::RouteWish::kSync,

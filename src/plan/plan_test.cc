@@ -16,125 +16,160 @@ using ::testing::HasSubstr;
 const Time kNow = from_unix_seconds(1'795'392'000);
 
 const catalogue::Catalogue& catalogue() {
-  static const auto loaded = catalogue::Catalogue::built_in().value();
-  return loaded;
+  static const auto kLoaded = catalogue::Catalogue::built_in().value();
+  return kLoaded;
 }
 
-PlanInput input_for(std::string_view model, JobShape shape, RouteWish wish = RouteWish::kAuto) {
+// Items that share a prefix, each with a tail of its own; tokens.
+struct Shape {
+  std::uint64_t items = 0;
+  std::uint32_t prefix = 0, variable = 0;
+};
+constexpr Shape kLong{.items = 1000, .prefix = 2000, .variable = 100};
+
+PlanInput input_for(std::string_view model, Shape shape, RouteWish wish = RouteWish::kAuto) {
   const auto found = catalogue::resolve(catalogue(), model);
   return {.provider = *found->provider,
           .model = *found->model,
           .wish = wish,
-          .shape = shape,
+          .shape = {.items = shape.items,
+                    .prompt_tokens = shape.items * (shape.prefix + shape.variable)},
           .now = kNow};
 }
 
-constexpr JobShape kLong{.items = 1000, .prefix_bytes = 8000, .variable_bytes_mean = 400};
+PrefixTree tree_of(Shape shape) {
+  PrefixTrie trie;
+  for (std::uint64_t i = 0; i < shape.items; ++i) {
+    std::vector<BlockKey> blocks;
+    if (shape.prefix > 0) blocks.push_back({1, shape.prefix});
+    blocks.push_back({100 + i, shape.variable});
+    trie.add(blocks);
+  }
+  return trie.finish();
+}
 
-TEST(PlanCache, BreakEvenIs22PercentFor5mAnd53For1h) {
-  const auto input = input_for("anthropic/claude-sonnet-5", kLong);
-  const auto sync = plan_cache(input, Route::kSync);
+PlannedJob plan_of(const PlanInput& input, Shape shape) {
+  return plan_job(input, tree_of(shape)).value();
+}
+PlannedJob plan_of(std::string_view model, Shape shape, RouteWish wish) {
+  return plan_of(input_for(model, shape, wish), shape);
+}
+
+constexpr auto kSonnet = "anthropic/claude-sonnet-5";
+
+TEST(PlanJob, BreakEvenIs22PercentFor5mAnd53For1h) {
+  const auto sync = plan_of(kSonnet, kLong, RouteWish::kSync).job.cache;
   EXPECT_EQ(sync.policy, CachePolicy::kMarked);
   EXPECT_EQ(sync.ttl, llm::CacheTtl::k5m);
   EXPECT_EQ(fmt::format("{:.0f}", sync.hit_rate_break_even * 100), "22");
-  EXPECT_TRUE(sync.prime);
-  const auto batch = plan_cache(input, Route::kBatch);
+  const auto planned = plan_of(kSonnet, kLong, RouteWish::kBatch);
+  const auto& batch = planned.job.cache;
   EXPECT_EQ(batch.policy, CachePolicy::kMarked);
   EXPECT_EQ(batch.ttl, llm::CacheTtl::k1h);
   EXPECT_EQ(fmt::format("{:.0f}", batch.hit_rate_break_even * 100), "53");
   EXPECT_FALSE(marking_pays(batch, 0.52));
   EXPECT_TRUE(marking_pays(batch, 0.53));
+  EXPECT_EQ(planned.prefixes.stages, 2U);  // one item writes the prefix first
 }
 
-TEST(PlanCache, AMarkNeedsTheModelsMinimum) {
+// Tokens are estimated: a quarter less may yet turn out to be enough, and costs nothing where it does not.
+TEST(PlanJob, AMarkNeedsTheModelsMinimum) {
   auto shape = kLong;
-  shape.prefix_bytes = 3 * 1024 - 1;
-  const auto below = plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kSync);
+  shape.prefix = 767;
+  const auto below = plan_of(kSonnet, shape, RouteWish::kSync).job.cache;
   EXPECT_EQ(below.policy, CachePolicy::kUntouched);
-  EXPECT_THAT(below.reason, HasSubstr("caches from 1024 on"));
-  shape.prefix_bytes = 3 * 1024;
-  EXPECT_EQ(plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kSync).policy,
-            CachePolicy::kMarked);
-  shape.prefix_bytes = 0;
-  EXPECT_THAT(plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kSync).reason,
-              HasSubstr("no static part"));
+  EXPECT_THAT(below.reason, HasSubstr("shorter than"));
+  shape.prefix = 768;
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kSync).job.cache.policy, CachePolicy::kMarked);
+  shape.prefix = 0;
+  EXPECT_THAT(plan_of(kSonnet, shape, RouteWish::kSync).job.cache.reason,
+              HasSubstr("no two items begin with the same block"));
 }
 
-TEST(PlanCache, NoReadsNoMark) {
+TEST(PlanJob, NoReadsNoMark) {
   auto shape = kLong;
   shape.items = 1;
-  EXPECT_EQ(plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kSync).policy,
-            CachePolicy::kUntouched);
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kSync).job.cache.policy, CachePolicy::kUntouched);
 }
 
-TEST(PlanCache, ABatchIsPrimedOnlyWhenItIsWorthTheWait) {
+TEST(PlanJob, ABatchIsPrimedOnlyWhenItIsWorthTheWait) {
   auto shape = kLong;
   shape.items = 19;
-  EXPECT_FALSE(plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kBatch).prime);
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kBatch).prefixes.stages, 1U);
   shape.items = 20;
-  EXPECT_TRUE(plan_cache(input_for("anthropic/claude-sonnet-5", shape), Route::kBatch).prime);
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kBatch).prefixes.stages, 2U);
+  auto input = input_for(kSonnet, shape, RouteWish::kBatch);
+  input.deadline = kNow + 3h;  // three batches one after the other would be late
+  EXPECT_EQ(plan_of(input, shape).prefixes.stages, 1U);
 }
 
-TEST(PlanCache, ObservedHitsCorrectTheExpectation) {
-  auto input = input_for("anthropic/claude-sonnet-5", kLong);
+TEST(PlanJob, ObservedHitsCorrectTheExpectation) {
+  auto input = input_for(kSonnet, kLong, RouteWish::kBatch);
   input.batch_hit_rate = 0.3;
-  EXPECT_EQ(plan_cache(input, Route::kBatch).policy, CachePolicy::kUntouched);
-  EXPECT_EQ(plan_cache(input, Route::kSync).policy, CachePolicy::kMarked);  // apart
+  EXPECT_EQ(plan_of(input, kLong).job.cache.policy, CachePolicy::kUntouched);
+  input.wish = RouteWish::kSync;  // apart
+  EXPECT_EQ(plan_of(input, kLong).job.cache.policy, CachePolicy::kMarked);
+  input.wish = RouteWish::kBatch;
   input.batch_hit_rate = 0.9;
-  EXPECT_EQ(plan_cache(input, Route::kBatch).policy, CachePolicy::kMarked);
+  EXPECT_EQ(plan_of(input, kLong).job.cache.policy, CachePolicy::kMarked);
 }
 
-TEST(PlanCache, OlderOpenAiModelsHaveNoCacheInABatch) {
-  const auto input = input_for("openAI/gpt-4.1-mini", kLong);
-  const auto batch = plan_cache(input, Route::kBatch);
-  EXPECT_EQ(batch.policy, CachePolicy::kUntouched);
-  EXPECT_FALSE(batch.prime);
-  EXPECT_THAT(batch.reason, HasSubstr("no prompt cache on the batch route"));
-  EXPECT_EQ(plan_cache(input, Route::kSync).policy,
-            CachePolicy::kUntouched);  // the provider's own, no mark
-  EXPECT_TRUE(plan_cache(input, Route::kSync).prime);
+TEST(PlanJob, OlderOpenAiModelsHaveNoCacheInABatch) {
+  const auto batch = plan_of("openAI/gpt-4.1-mini", kLong, RouteWish::kBatch);
+  EXPECT_EQ(batch.job.cache.policy, CachePolicy::kUntouched);
+  EXPECT_EQ(batch.prefixes.stages, 1U);
+  EXPECT_THAT(batch.job.cache.reason, HasSubstr("no prompt cache on the batch route"));
+  const auto sync = plan_of("openAI/gpt-4.1-mini", kLong, RouteWish::kSync);
+  EXPECT_EQ(sync.job.cache.policy, CachePolicy::kUntouched);  // the provider's own, no mark
+  EXPECT_EQ(sync.prefixes.at(1).waits_for, 0U);
 }
 
-TEST(PlanCache, WhereAutomaticWritesAreChargedTheyAreSuppressedUnlessTheUserSaysHandsOff) {
+TEST(PlanJob, WhereAutomaticWritesAreChargedTheyAreSuppressedUnlessTheUserSaysHandsOff) {
   auto shape = kLong;
-  shape.prefix_bytes = 0;
-  auto input = input_for("openAI/gpt-6-luna", shape);
-  EXPECT_EQ(plan_cache(input, Route::kSync).policy, CachePolicy::kSuppressed);
+  shape.prefix = 0;
+  auto input = input_for("openAI/gpt-6-luna", shape, RouteWish::kSync);
+  EXPECT_EQ(plan_of(input, shape).job.cache.policy, CachePolicy::kSuppressed);
   input.caching = false;
-  EXPECT_EQ(plan_cache(input, Route::kSync).policy, CachePolicy::kUntouched);
-  EXPECT_EQ(plan_cache(input_for("openAI/gpt-6-luna", kLong), Route::kSync).policy,
+  EXPECT_EQ(plan_of(input, shape).job.cache.policy, CachePolicy::kUntouched);
+  EXPECT_EQ(plan_of("openAI/gpt-6-luna", kLong, RouteWish::kSync).job.cache.policy,
             CachePolicy::kMarked);
+}
+
+TEST(PlanJob, SinglesAreMarkedWhereTheyShareEnough) {
+  const auto input = input_for(kSonnet, kLong);
+  EXPECT_EQ(plan_singles(input, 3, 2000).policy, CachePolicy::kMarked);
+  EXPECT_EQ(plan_singles(input, 1, 2000).policy, CachePolicy::kUntouched);
+  EXPECT_EQ(plan_singles(input, 3, 200).policy, CachePolicy::kUntouched);
+  EXPECT_EQ(plan_singles(input_for("openAI/gpt-6-luna", kLong), 1, 2000).policy,
+            CachePolicy::kSuppressed);
 }
 
 TEST(PlanJob, ADeadlineInsideTheBatchWindowLeavesTimeForTheTail) {
-  auto input = input_for("anthropic/claude-sonnet-5", kLong);
+  auto input = input_for(kSonnet, kLong);
   input.sync_time = 3h;
   input.deadline = kNow + 4h;
-  const auto sync = plan_job(input);
-  ASSERT_TRUE(sync.has_value());
-  EXPECT_EQ(sync->route, Route::kSync);
-  EXPECT_FALSE(sync->batch_admissible);
+  const auto sync = plan_of(input, kLong).job;
+  EXPECT_EQ(sync.route, Route::kSync);
+  EXPECT_FALSE(sync.batch_admissible);
   EXPECT_EQ(
-      sync->reason,
+      sync.reason,
       "the deadline leaves 4h 0m, a batch may take 1d 0h, and its tail 3h 0m by the standard API");
   input.deadline = kNow + 5h;
-  EXPECT_EQ(plan_job(input)->route, Route::kBatch);
+  EXPECT_EQ(plan_of(input, kLong).job.route, Route::kBatch);
   input.sync_time = 30h;  // a job that the standard API could not do in time either
-  EXPECT_EQ(plan_job(input)->route, Route::kBatch);
+  EXPECT_EQ(plan_of(input, kLong).job.route, Route::kBatch);
   input.deadline = kNow + 1h;
-  EXPECT_EQ(plan_job(input)->route, Route::kSync);
+  EXPECT_EQ(plan_of(input, kLong).job.route, Route::kSync);
   input.deadline = kNow + 24h;
-  EXPECT_EQ(plan_job(input)->route, Route::kBatch);
+  EXPECT_EQ(plan_of(input, kLong).job.route, Route::kBatch);
 }
 
 TEST(PlanJob, TheUsersRouteBinds) {
-  EXPECT_EQ(plan_job(input_for("anthropic/claude-sonnet-5", kLong, RouteWish::kSync))->route,
-            Route::kSync);
+  EXPECT_EQ(plan_of(kSonnet, kLong, RouteWish::kSync).job.route, Route::kSync);
   auto shape = kLong;
   shape.items = 1;
-  EXPECT_EQ(plan_job(input_for("anthropic/claude-sonnet-5", shape))->route, Route::kSync);
-  EXPECT_EQ(plan_job(input_for("anthropic/claude-sonnet-5", shape, RouteWish::kBatch))->route,
-            Route::kBatch);
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kAuto).job.route, Route::kSync);
+  EXPECT_EQ(plan_of(kSonnet, shape, RouteWish::kBatch).job.route, Route::kBatch);
 }
 
 TEST(PlanJob, ABatchThatTheModelHasNotIsAnError) {
@@ -143,21 +178,28 @@ TEST(PlanJob, ABatchThatTheModelHasNotIsAnError) {
   const PlanInput input{.provider = *catalogue().find("openAI"),
                         .model = model,
                         .wish = RouteWish::kBatch,
-                        .shape = kLong,
+                        .shape = {.items = 10},
                         .now = kNow};
-  ASSERT_FALSE(plan_job(input).has_value());
-  EXPECT_EQ(plan_job(input).error().kind, ErrorKind::kUnsupported);
+  ASSERT_FALSE(check_wish(input).has_value());
+  EXPECT_EQ(plan_job(input, {}).error().kind, ErrorKind::kUnsupported);
 }
 
-// 10 items, no static part: 10 x (100 tokens x 2.00 + 150 x 10.00) dollars a million, half of it in a batch.
+// 10 items, nothing shared: 10 x (100 tokens x 2.00 + 150 x 10.00) dollars a million, half of it in a batch.
 TEST(PlanJob, TheExpectationIsTokensTimesPrices) {
-  const auto plan =
-      plan_job(input_for("anthropic/claude-sonnet-5", {.items = 10, .variable_bytes_mean = 400}));
-  ASSERT_TRUE(plan.has_value());
-  EXPECT_EQ(plan->route, Route::kBatch);
-  EXPECT_EQ(plan->expected_baseline.pico, 10 * (100LL * 2'000'000 + 150LL * 10'000'000));
-  EXPECT_EQ(plan->expected.pico * 2, plan->expected_baseline.pico);
-  EXPECT_THAT(plan->reason, HasSubstr("by batch"));
+  const auto plan = plan_of(kSonnet, {.items = 10, .variable = 100}, RouteWish::kAuto).job;
+  EXPECT_EQ(plan.route, Route::kBatch);
+  EXPECT_EQ(plan.expected_baseline.pico, 10 * (100LL * 2'000'000 + 150LL * 10'000'000));
+  EXPECT_EQ(plan.expected.pico * 2, plan.expected_baseline.pico);
+  EXPECT_THAT(plan.reason, HasSubstr("by batch"));
+}
+
+TEST(PlanJob, WhatTheFirstItemsShowIsTakenForTheRest) {
+  auto input = input_for(kSonnet, kLong);
+  const auto whole = plan_of(input, kLong).job;
+  const auto part = plan_of(input, {.items = 100, .prefix = 2000, .variable = 100}).job;
+  EXPECT_EQ(part.expected_baseline, whole.expected_baseline);
+  EXPECT_NEAR(static_cast<double>(part.expected.pico), static_cast<double>(whole.expected.pico),
+              0.02 * static_cast<double>(whole.expected.pico));
 }
 
 // design.md 6: auto is never dearer in expectation than uncached.
@@ -165,17 +207,21 @@ TEST(PlanJob, AutoIsNeverDearerInExpectationThanUncached) {
   SeededRandom random(5);
   for (const auto& provider : catalogue().providers()) {
     for (const auto& model : provider.models) {
-      for (int i = 0; i < 100; ++i) {
-        const JobShape shape{.items = 1 + random.below(random.below(2) == 0 ? 10 : 100'000),
-                             .prefix_bytes = random.below(random.below(2) == 0 ? 4000 : 200'000),
-                             .variable_bytes_mean = random.below(20'000)};
-        PlanInput input{.provider = provider, .model = model, .shape = shape, .now = kNow};
+      for (int i = 0; i < 30; ++i) {
+        const Shape shape{.items = 1 + random.below(random.below(2) == 0 ? 10 : 2'000),
+                          .prefix = static_cast<std::uint32_t>(
+                              random.below(random.below(2) == 0 ? 1000 : 50'000)),
+                          .variable = static_cast<std::uint32_t>(random.below(5'000))};
+        PlanInput input{.provider = provider,
+                        .model = model,
+                        .shape = {.items = shape.items,
+                                  .prompt_tokens = shape.items * (shape.prefix + shape.variable)},
+                        .now = kNow};
         input.batch_hit_rate = random.unit();
-        const auto plan = plan_job(input);
-        ASSERT_TRUE(plan.has_value());
-        ASSERT_LE(plan->expected.pico,
-                  plan->expected_baseline.pico + plan->expected_baseline.pico / 1'000'000)
-            << model.name << ": " << plan->reason << "; " << plan->cache.reason;
+        const auto plan = plan_of(input, shape).job;
+        ASSERT_LE(plan.expected.pico,
+                  plan.expected_baseline.pico + plan.expected_baseline.pico / 1'000'000)
+            << model.name << ": " << plan.reason << "; " << plan.cache.reason;
       }
     }
   }

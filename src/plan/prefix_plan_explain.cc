@@ -13,6 +13,10 @@ constexpr std::size_t kPrefixesTold = 5;
 
 double percent(double part) { return part * 100; }
 
+std::string counted(std::uint64_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : one.ends_with('x') ? "es" : "s");
+}
+
 class Reasons {
  public:
   explicit Reasons(std::vector<std::string>& out) : out_(out) {}
@@ -63,19 +67,22 @@ void explain_marks(Reasons& reasons, const PrefixSettings& settings, const Prefi
   const auto saved = static_cast<double>((estimate.uncached - estimate.expected).pico);
   const auto whole = static_cast<double>(std::max<__int128>(1, estimate.uncached.pico));
   reasons.say(fmt::format(
-      "{} of {} shared prefixes are {}: at an expected hit rate of {:.0f} % (break-even {:.0f} %) "
-      "the prompts cost {:.0f} % less than uncached",
-      choice.count, tree.nodes.size() - 1, automatic ? "worth sending side by side" : "marked",
+      "{} of {} {} {}: at an expected hit rate of {:.0f} % (break-even {:.0f} %) the prompts cost "
+      "{:.0f} % less than uncached",
+      choice.count, counted(tree.nodes.size() - 1, "shared prefix"),
+      choice.count == 1 ? "is" : "are", automatic ? "worth sending side by side" : "marked",
       percent(estimate.hit_rate), percent(estimate.hit_rate_break_even), percent(saved / whole)));
   if (automatic)
     reasons.say("the provider caches by itself and writes are free: only the order matters");
-  else if (settings.ttls.size() > 1 || estimate.ttl != llm::CacheTtl::kDefault)
+  else if (settings.ttls.size() == 1 && estimate.ttl != llm::CacheTtl::kDefault)
+    reasons.say(fmt::format("TTL {}", llm::to_string(estimate.ttl)));
+  else if (settings.ttls.size() > 1)
     reasons.say(fmt::format(
         "TTL {}: of the {} offered it is the cheapest for a gap of {} between two uses",
         llm::to_string(estimate.ttl), settings.ttls.size(), human_duration(settings.use_gap)));
   for (const auto i : top_prefixes(tree, choice))
-    reasons.say(fmt::format("prefix {:016x}: {} blocks, about {} tokens, {} items",
-                            tree.nodes[i].hash, tree.nodes[i].blocks, tree.nodes[i].tokens,
+    reasons.say(fmt::format("a prefix of {}, about {} tokens, is shared by {} items",
+                            counted(tree.nodes[i].blocks, "block"), tree.nodes[i].tokens,
                             tree.nodes[i].items));
 }
 
@@ -103,8 +110,10 @@ void PrefixPlan::explain(const PrefixSettings& settings, const PrefixChoice& cho
     if (settings.route == llm::Route::kSync)
       told.say("an item that reads a prefix waits until the answer that writes it has begun");
     else if (!primes.empty())
-      told.say(fmt::format("{} prefixes are written by {} small batches first", primes.size(),
-                           stages - 1));
+      told.say(fmt::format(
+          "{} written first, by {}",
+          primes.size() == 1 ? "a prefix is" : fmt::format("{} prefixes are", primes.size()),
+          stages == 2 ? "a small batch" : "small batches one after the other"));
     if (short_ones > 0)
       told.say(fmt::format(
           "{} shared prefixes are shorter than {} tokens and are not cached on their own",

@@ -67,7 +67,7 @@ TEST(PrefixPlan, OneSharedPrefixIsWrittenOnceAndRead) {
   EXPECT_EQ(plan.at(5).waits_for, plan.at(0).item);
   EXPECT_EQ(plan.at(5).marks.count, 1U);
   EXPECT_EQ(plan.at(5).marks.block[0], 0U);
-  EXPECT_THAT(plan.reasons, Contains(HasSubstr("1 of 1 shared prefixes are marked")));
+  EXPECT_THAT(plan.reasons, Contains(HasSubstr("1 of 1 shared prefix is marked")));
 }
 
 TEST(PrefixPlan, BelowTheMinimumNothingIsMarked) {
@@ -175,7 +175,7 @@ TEST(PrefixPlan, ABatchWritesAPrefixByASmallBatchFirst) {
   }
   EXPECT_EQ(first, 1U);    // the common part, and the first tenant's with it
   EXPECT_EQ(second, 29U);  // one of each other tenant
-  EXPECT_THAT(plan.reasons, Contains(HasSubstr("small batches first")));
+  EXPECT_THAT(plan.reasons, Contains(HasSubstr("31 prefixes are written first, by small batches")));
 }
 
 // Nobody waits inside a batch: ten requests at once all write and none reads.

@@ -14,29 +14,35 @@ using llm::Route;
 // OpenAI's automatic cache hits in steps of 128 tokens: https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23).
 constexpr std::int64_t kAutomaticStep = 128;
 
-// What all answers of a job have in common, in tokens. The provider counts only totals: they are split by bytes.
+// The answers in tokens, and how many of their prompts' a perfect cache would have written and read. The provider counts only
+// totals: they are split as the estimate is.
 struct Shape {
-  std::int64_t answers = 0, prompt = 0, prefix = 0 /* of one item */, output = 0;
-  bool cacheable = false;  // the prefix reaches the model's minimum
+  std::int64_t answers = 0, prompt = 0, output = 0, written = 0, read = 0;
+  [[nodiscard]] std::int64_t shared() const { return written + read; }
 };
 
-Shape shape_of(const ReceiptInput& input) {
+Shape shape_of(const ReceiptInput& input, Route route) {
   Shape shape;
   const auto& usage = input.totals.answered_usage;
+  const auto& bound = route == Route::kBatch ? input.job.bound_batch : input.job.bound_sync;
   shape.answers = static_cast<std::int64_t>(input.totals.answers);
   shape.prompt = usage.prompt().count;
   shape.output = usage.output.count;
-  const auto prefix = static_cast<__int128>(input.job.shape.prefix_bytes);
-  const auto whole = prefix + static_cast<__int128>(input.job.shape.variable_bytes_mean);
-  if (shape.answers > 0 && whole > 0)
-    shape.prefix = static_cast<std::int64_t>(static_cast<__int128>(shape.prompt) * prefix / whole /
-                                             shape.answers);
+  const auto estimated = static_cast<__int128>(bound.prompt());
+  const auto scaled = [&](std::uint64_t tokens) {
+    return estimated == 0 ? 0
+                          : static_cast<std::int64_t>(shape.prompt * static_cast<__int128>(tokens) /
+                                                      estimated);
+  };
+  shape.written = scaled(bound.written);
+  shape.read = scaled(bound.read);
   // What was really cached is shared for certain, and may be more: schemas and scaffolding count as well.
   const auto touched = usage.cache_read.count + usage.written().count;
-  if (shape.answers > 0)
-    shape.prefix = std::max(shape.prefix, (touched + shape.answers - 1) / shape.answers);
-  shape.cacheable = shape.prefix >= input.model.cache_prefix_min.value_or(Tokens{1024}).count &&
-                    input.model.cache != CacheMode::kNone;
+  if (shape.answers > 0 && touched > shape.shared()) {
+    const auto first = (touched + shape.answers - 1) / shape.answers;
+    shape.written = std::max(shape.written, first);
+    shape.read = std::max(shape.read, touched - shape.written);
+  }
   return shape;
 }
 
@@ -44,7 +50,6 @@ MoneySum times(std::int64_t tokens, Price price) {
   return {static_cast<__int128>(tokens) * price.pico_per_token};
 }
 
-// Every prompt token at the input price, but for `cached` ones of every item after the first.
 MoneySum uncached(const Shape& s, const catalogue::Rates& rates) {
   return times(s.prompt, rates.input) + times(s.output, rates.output);
 }
@@ -60,8 +65,9 @@ MoneySum automatic_baseline(const ReceiptInput& input, const Shape& s,
     const auto write = cost::write_price(rates, llm::CacheTtl::kDefault);
     return long_enough ? times(s.prompt, write) + times(s.output, rates.output) : cost;
   }
-  if (input.model.cache != CacheMode::kAutomatic || !s.cacheable) return cost;
-  const auto hits = (s.answers - 1) * (s.prefix / kAutomaticStep * kAutomaticStep);
+  if (input.model.cache != CacheMode::kAutomatic || s.answers < 2) return cost;
+  const auto each = s.read / (s.answers - 1);
+  const auto hits = (s.answers - 1) * (each / kAutomaticStep * kAutomaticStep);
   return cost - times(hits, rates.input) + times(hits, cost::read_price(rates));
 }
 
@@ -73,16 +79,17 @@ Price cheapest_write(const ReceiptInput& input, const catalogue::Rates& rates) {
   return best.pico_per_token == std::numeric_limits<std::int64_t>::max() ? rates.input : best;
 }
 
-MoneySum bound_on(const ReceiptInput& input, const Shape& s, Route route) {
+MoneySum bound_on(const ReceiptInput& input, Route route) {
+  const auto s = shape_of(input, route);
   const auto& row = input.model.price_at(input.job.started_at);
   const auto& rates = route == Route::kBatch ? row.batch : row.sync;
   const auto plain = uncached(s, rates);
   const bool reached =
       route == Route::kSync || input.model.stacking != catalogue::Stacking::kNoCacheInBatch;
-  if (!s.cacheable || !reached || s.answers == 0) return plain;
-  const auto cached = plain - times(s.prefix * s.answers, rates.input) +
-                      times(s.prefix, cheapest_write(input, rates)) +
-                      times(s.prefix * (s.answers - 1), cost::read_price(rates));
+  if (!reached || input.model.cache == CacheMode::kNone) return plain;
+  const auto cached = plain - times(s.shared(), rates.input) +
+                      times(s.written, cheapest_write(input, rates)) +
+                      times(s.read, cost::read_price(rates));
   return std::min(plain, cached);
 }
 
@@ -99,7 +106,7 @@ void add_losses(const ReceiptInput& input, const Shape& s, Receipt& r) {
     if (tokens.count == 0) return;
     const auto price = cost::write_price(rates, kind);
     const auto again =
-        std::max<std::int64_t>(0, tokens.count - s.prefix);  // the first write has to be
+        std::max<std::int64_t>(0, tokens.count - s.written);  // the first write has to be
     hit_rate += times(again, Price{price.pico_per_token - read.pico_per_token});
     ttl += times(tokens.count - again,
                  Price{price.pico_per_token - cheapest_write(input, rates).pico_per_token});
@@ -108,9 +115,9 @@ void add_losses(const ReceiptInput& input, const Shape& s, Receipt& r) {
   written(usage.cache_write_5m, llm::CacheTtl::k5m);
   written(usage.cache_write_1h, llm::CacheTtl::k1h);
   written(usage.cache_write, llm::CacheTtl::kDefault);
-  if (s.cacheable && s.answers > 0) {
+  if (s.answers > 0 && input.model.cache != CacheMode::kNone) {
     const auto touched = usage.cache_read.count + usage.written().count;
-    const auto missed = std::max<std::int64_t>(0, s.prefix * s.answers - touched);
+    const auto missed = std::max<std::int64_t>(0, s.shared() - touched);
     const bool batch_blind = input.job.plan.route == Route::kBatch &&
                              input.model.stacking == catalogue::Stacking::kNoCacheInBatch;
     if (!batch_blind)
@@ -130,7 +137,6 @@ Receipt make_receipt(const ReceiptInput& input) {
   const auto& job = input.job;
   const auto& totals = input.totals;
   const auto& row = input.model.price_at(job.started_at);
-  const Shape shape = shape_of(input);
   Receipt r;
   r.provider = job.identity.provider;
   r.model = job.identity.model;
@@ -155,13 +161,13 @@ Receipt make_receipt(const ReceiptInput& input) {
   r.saved = totals.baseline - totals.spent;
   r.saved_by_batch = totals.baseline - totals.uncached;
   r.saved_by_cache = totals.uncached - totals.answers_spent;
-  r.automatic_baseline = automatic_baseline(input, shape, row.sync);
-  r.lower_bound = bound_on(input, shape, Route::kSync);
+  r.automatic_baseline = automatic_baseline(input, shape_of(input, Route::kSync), row.sync);
+  r.lower_bound = bound_on(input, Route::kSync);
   if (job.plan.batch_admissible)
-    r.lower_bound = std::min(r.lower_bound, bound_on(input, shape, Route::kBatch));
+    r.lower_bound = std::min(r.lower_bound, bound_on(input, Route::kBatch));
   // What was done can be done: a cache that was warm already, or a prefix that only some items shared, beats the estimate.
   r.lower_bound = std::min(r.lower_bound, totals.answers_spent);
-  add_losses(input, shape, r);
+  add_losses(input, shape_of(input, job.plan.route), r);
   r.hit_rate_break_even = job.plan.cache.hit_rate_break_even;
   r.provider_bill = input.provider_bill;
   const auto prompt = totals.answered_usage.prompt().count;

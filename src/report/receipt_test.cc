@@ -16,8 +16,8 @@ using ::testing::Not;
 const Time kNow = from_unix_seconds(1'795'392'000);
 
 const catalogue::Catalogue& catalogue() {
-  static const auto loaded = catalogue::Catalogue::built_in().value();
-  return loaded;
+  static const auto kLoaded = catalogue::Catalogue::built_in().value();
+  return kLoaded;
 }
 
 struct Job {
@@ -58,7 +58,7 @@ struct Job {
 //   bound      4,700 - 4000x1.00 + 2000x1.25 (a 5m write) + 2000x0.10 = 3,400
 Job two_answers() {
   Job job("anthropic/claude-sonnet-5");
-  job.state.shape = {.items = 2, .prefix_bytes = 8000, .variable_bytes_mean = 400};
+  job.state.bound_sync = job.state.bound_batch = {.written = 2000, .read = 2000, .base = 200};
   job.state.plan.cache.hit_rate_break_even = 0.526;
   job.add({.input = {100}, .cache_write_1h = {2000}, .output = {50}});
   job.add({.input = {100}, .cache_read = {2000}, .output = {50}});
@@ -106,7 +106,7 @@ TEST(Receipt, RepeatsAndUnknownAttemptsStandApart) {
 
 TEST(Receipt, AnAutomaticCacheWouldHaveReadInStepsOf128) {
   Job job("openAI/gpt-5.4-nano", llm::Route::kSync);  // 0.20 in, 1.25 out, read 0.02
-  job.state.shape = {.items = 2, .prefix_bytes = 8000, .variable_bytes_mean = 0};
+  job.state.bound_sync = {.written = 2000, .read = 2000};
   job.add({.input = {2000}, .output = {10}}, true, llm::Route::kSync);
   job.add({.input = {2000}, .output = {10}}, true, llm::Route::kSync);
   const auto r = job.receipt();
@@ -116,7 +116,7 @@ TEST(Receipt, AnAutomaticCacheWouldHaveReadInStepsOf128) {
 
 TEST(Receipt, AnAutomaticCacheThatChargesItsWritesIsNoBargain) {
   Job job("openAI/gpt-6-luna", llm::Route::kSync);  // 0.10 in, 0.50 out, write 0.125
-  job.state.shape = {.items = 1, .prefix_bytes = 4000, .variable_bytes_mean = 4000};
+  job.state.bound_sync = {.base = 2000};
   job.add({.input = {2000}, .output = {10}}, true, llm::Route::kSync);
   EXPECT_EQ(job.receipt().automatic_baseline.pico, 2000LL * 125'000 + 10LL * 500'000);
 }
@@ -138,8 +138,8 @@ TEST(Receipt, TheLowerBoundIsNeverAboveWhatWasSpent) {
     const bool batch = model.batch && random.below(2) == 0;
     Job job(provider.name + "/" + model.name, batch ? llm::Route::kBatch : llm::Route::kSync);
     job.state.plan.batch_admissible = model.batch;
-    job.state.shape = {.prefix_bytes = random.below(20'000),
-                       .variable_bytes_mean = random.below(3000)};
+    job.state.bound_sync = job.state.bound_batch = {
+        .written = random.below(5000), .read = random.below(20'000), .base = random.below(3000)};
     const auto tokens = [&](std::uint64_t below) {
       return Tokens{static_cast<std::int64_t>(random.below(below))};
     };

@@ -12,7 +12,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr const char* kOwner = "local";  // the tenant; serve will have several
 
 // `owner`, `account` and the schema version are in every record from the start, so that a shared store can hold many tenants.
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS aggregate(
   PRIMARY KEY(kind, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS item(
   item INTEGER PRIMARY KEY, owner TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  replans INTEGER NOT NULL, reasons TEXT NOT NULL);
+  replans INTEGER NOT NULL, reasons TEXT NOT NULL, marks INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS ledger(
   batch INTEGER NOT NULL, sequence INTEGER NOT NULL, owner TEXT NOT NULL, attempt TEXT, item INTEGER NOT NULL,
   outcome INTEGER NOT NULL, answered INTEGER NOT NULL, priced_at INTEGER NOT NULL,
@@ -34,6 +34,15 @@ CREATE TABLE IF NOT EXISTS ledger(
 CREATE TABLE IF NOT EXISTS step(
   only INTEGER PRIMARY KEY CHECK(only = 1), owner TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL);
 )sql";
+
+// What a store needs that an older Weir made, by the version that it has. Tables that it lacks are made by kSchema.
+struct Migration {
+  int from;
+  const char* sql;
+};
+constexpr Migration kMigrations[] = {
+    {2, "ALTER TABLE item ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;"},
+};
 
 using Statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
@@ -77,6 +86,7 @@ std::string reader_uri(const std::string& path) {
 struct SqliteStore::Impl {
   sqlite3* db = nullptr;
   std::string path;
+  int version = 0;     // of the schema; a reader may have an older one
   bool blank = false;  // opened by a reader before its owner has set it up: reads as empty
   Statement put_aggregate{nullptr, sqlite3_finalize}, add_aggregate{nullptr, sqlite3_finalize};
   Statement put_item{nullptr, sqlite3_finalize}, drop_item{nullptr, sqlite3_finalize};
@@ -119,6 +129,19 @@ struct SqliteStore::Impl {
     return sqlite3_changes(db);
   }
 
+  // Makes the tables, or brings those of an older Weir up to date: all of it or nothing.
+  Result<void> set_up() {
+    std::string sql = "BEGIN IMMEDIATE;";
+    sql += kSchema;
+    for (const auto& migration : kMigrations)
+      if (version > 0 && migration.from >= version) sql += migration.sql;
+    sql += fmt::format("PRAGMA user_version={};COMMIT;", kSchemaVersion);
+    const auto done = execute(sql.c_str(), "set up");
+    if (!done) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+    version = kSchemaVersion;
+    return done;
+  }
+
   Result<void> prepare_all() {
     WEIR_TRY(put_aggregate,
              prepare("UPDATE aggregate SET account=?1, version=?2, fence=?3, state=?4 "
@@ -127,7 +150,7 @@ struct SqliteStore::Impl {
         add_aggregate,
         prepare("INSERT OR IGNORE INTO aggregate(kind, number, owner, account, schema, version, "
                 "fence, state) VALUES(?1,?2,?3,?4,?5,1,?6,?7)"));
-    WEIR_TRY(put_item, prepare("INSERT OR REPLACE INTO item VALUES(?1,?2,?3,?4,?5,?6)"));
+    WEIR_TRY(put_item, prepare("INSERT OR REPLACE INTO item VALUES(?1,?2,?3,?4,?5,?6,?7)"));
     WEIR_TRY(drop_item, prepare("DELETE FROM item WHERE item=?1"));
     WEIR_TRY(put_ledger, prepare("INSERT OR IGNORE INTO ledger VALUES"
                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"));
@@ -180,7 +203,7 @@ struct SqliteStore::Impl {
     for (const auto& row : commit.items) {
       bind_all(put_item.get(), row.item, std::string_view(kOwner),
                static_cast<std::int64_t>(row.state), std::int64_t{row.attempts},
-               std::int64_t{row.replans}, std::string_view(row.reasons));
+               std::int64_t{row.replans}, std::string_view(row.reasons), row.marks);
       WEIR_CHECK(run(put_item.get()));
     }
     bind_all(put_step.get(), std::string_view(kOwner), std::string_view(commit.name));
@@ -229,7 +252,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4096;", "open"));
   WEIR_TRY(auto version, impl->prepare("PRAGMA user_version"));
   if (sqlite3_step(version.get()) != SQLITE_ROW) return impl->failure("open");
-  const auto stored = static_cast<int>(column(version.get(), 0));
+  const auto stored = impl->version = static_cast<int>(column(version.get(), 0));
   version.reset();
   if (stored > kSchemaVersion)
     return fail(ErrorKind::kInternal, fmt::format("the store {} was written by a newer Weir", path),
@@ -237,9 +260,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_with(const std::string& p
   impl->blank = stored == 0;
   if (!read_only) {
     impl->blank = false;
-    WEIR_CHECK(impl->execute(kSchema, "set up"));
-    WEIR_CHECK(
-        impl->execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str(), "set up"));
+    if (stored < kSchemaVersion) WEIR_CHECK(impl->set_up());
     WEIR_CHECK(impl->prepare_all());
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
@@ -271,16 +292,20 @@ Result<std::vector<engine::LoadedAggregate>> SqliteStore::load() {
 
 Result<std::vector<engine::ItemRow>> SqliteStore::load_items() {
   if (impl_->blank) return std::vector<engine::ItemRow>();
-  WEIR_TRY(
-      auto query,
-      impl_->prepare("SELECT item, state, attempts, replans, reasons FROM item ORDER BY item"));
+  const bool has_marks = impl_->version >= 3;
+  WEIR_TRY(auto query,
+           impl_->prepare(fmt::format("SELECT item, state, attempts, replans, reasons, {} FROM "
+                                      "item ORDER BY item",
+                                      has_marks ? "marks" : "0")
+                              .c_str()));
   std::vector<engine::ItemRow> out;
   int code = 0;
   while ((code = sqlite3_step(query.get())) == SQLITE_ROW)
-    out.push_back(
-        {column(query.get(), 0), static_cast<engine::ItemRow::State>(column(query.get(), 1)),
-         static_cast<std::uint32_t>(column(query.get(), 2)),
-         static_cast<std::uint32_t>(column(query.get(), 3)), text_column(query.get(), 4)});
+    out.push_back({column(query.get(), 0),
+                   static_cast<engine::ItemRow::State>(column(query.get(), 1)),
+                   static_cast<std::uint32_t>(column(query.get(), 2)),
+                   static_cast<std::uint32_t>(column(query.get(), 3)), text_column(query.get(), 4),
+                   column(query.get(), 5)});
   if (code != SQLITE_DONE) return impl_->failure("read");
   return out;
 }

@@ -22,7 +22,7 @@ class SqliteStoreTest : public ::testing::Test {
     EXPECT_TRUE(opened.has_value()) << opened.error().text();
     return opened ? std::move(*opened) : nullptr;
   }
-  [[nodiscard]] std::string path() const { return folder.path("store.sqlite"); }
+  [[nodiscard]] std::string path() const { return folder_.path("store.sqlite"); }
   static Commit job(std::uint64_t version_before, std::string state, std::uint64_t fence = 1) {
     Commit commit{.fence = fence};
     commit.aggregates.push_back(
@@ -39,7 +39,7 @@ class SqliteStoreTest : public ::testing::Test {
                     .has_value());
     return out;
   }
-  StoreTestFolder folder;
+  StoreTestFolder folder_;
 };
 
 cost::LedgerEntry sync_entry() {
@@ -167,8 +167,10 @@ TEST_F(SqliteStoreTest, AStoreOfSchemaOneIsReadAndGoesOn) {
   ASSERT_TRUE(open()->commit(job(0, "one")).has_value());
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db, "DROP TABLE step; PRAGMA user_version=1", nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(db, "DROP TABLE step; ALTER TABLE item DROP COLUMN marks; PRAGMA user_version=1",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(db);
   {
     auto reader = SqliteStore::open_read_only(path());
@@ -219,14 +221,14 @@ TEST_F(SqliteStoreTest, VisitStopsWhenToldTo) {
 TEST_F(SqliteStoreTest, OnlyItsOwnerMayReadIt) {
   auto store = open();
   ASSERT_TRUE(store->commit(job(0, "")).has_value());
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
     EXPECT_EQ(rights(entry.path().string()), 0600U) << entry.path();
 }
 
 TEST_F(SqliteStoreTest, WhatIsNoStoreIsTold) {
   std::ofstream(path()) << std::string(5000, 'x');
   EXPECT_EQ(SqliteStore::open(path()).error().kind, ErrorKind::kInternal);
-  EXPECT_EQ(SqliteStore::open(folder.path("none/store")).error().kind, ErrorKind::kUnavailable);
+  EXPECT_EQ(SqliteStore::open(folder_.path("none/store")).error().kind, ErrorKind::kUnavailable);
 }
 
 TEST_F(SqliteStoreTest, AStoreOfANewerWeirIsLeftAlone) {

@@ -290,7 +290,6 @@ Result<engine::Item> Documents::item(std::uint64_t index) {
   item.request.system.push_back({.text = prefix_});
   item.request.messages.push_back(
       {.role = llm::Role::kUser, .content = {{.text = std::move(text)}}});
-  item.prefix_markable = true;
   return item;
 }
 

@@ -64,7 +64,6 @@ class Documents final : public engine::ItemSource {
   [[nodiscard]] std::uint64_t count() const override { return scenario_.items; }
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(const llm::Response& response) override;
-  [[nodiscard]] std::uint64_t prefix_bytes() const { return prefix_.size(); }
   [[nodiscard]] bool rejected(std::uint64_t index) const;
   Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override;
   [[nodiscard]] bool has_same() const override { return scenario_.repeated > 0; }

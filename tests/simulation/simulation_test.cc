@@ -106,7 +106,7 @@ TEST(Simulation, AClockThatWentBackDelaysNoBatch) {
     EXPECT_EQ(check(scenario, world), std::vector<std::string>()) << at;
     resumed += world.crashes() > 0 && world.now() - began < std::chrono::hours(6);
   }
-  EXPECT_EQ(resumed, 28U);  // every one; 23 with waits as the first process reckoned them
+  EXPECT_EQ(resumed, 28U);  // every one
 }
 
 }  // namespace

@@ -105,9 +105,7 @@ Result<void> World::open(Process& process) {
       .batch_timeout = scenario_.batch_timeout,
       .folder = folder(),
       .output_path = output_path(),
-      .output_max = Tokens{200},
-      .prefix_bytes = documents_.prefix_bytes(),
-      .variable_bytes_mean = 150};
+      .output_max = Tokens{200}};
   if (scenario_.fallback_timeout) options.fallback_timeout = *scenario_.fallback_timeout;
   WEIR_TRY(process.engine,
            engine::JobEngine::create(

@@ -20,10 +20,16 @@ bool usable_batch_id(std::string_view id) {
          });
 }
 
-std::string failure_of(const ResultLog::Record& record) {
+struct Told {  // by the line of an item that did not succeed
+  std::string failure;
+  bool paid = false;  // an answer came, and failed its check
+};
+
+Told told_by(const ResultLog::Record& record) {
   json::Parser parser;
   const auto line = parser.parse(record.line);
-  return line ? (*line)["error"]["message"].string_or("") : std::string();
+  if (!line) return {};
+  return {std::string((*line)["error"]["message"].string_or("")), line->find("usage").has_value()};
 }
 
 }  // namespace
@@ -100,13 +106,15 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
   WEIR_TRY(const auto first, parts_.source.same_as(record.item));
   if (first) return reopen_repeat(record, *first);
   const bool batch = job_.plan.route == llm::Route::kBatch;
-  const auto why = failure_of(record);
-  auto& row = deviate(
-      record.item, batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
-      why.empty() ? "tried again by hand" : fmt::format("tried again by hand after: {}", why));
+  const auto told = told_by(record);
+  auto& row =
+      deviate(record.item, batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
+              told.failure.empty() ? "tried again by hand"
+                           : fmt::format("tried again by hand after: {}", told.failure));
   row.attempts = row.replans = 0;
   if (!batch) retry_due_[record.item] = now;
-  if (record.sequence == ResultLog::kNoSequence) return {};
+  // Of the others no ledger entry says "answered". What was not billed has none at all: its sequence may be another item's by now.
+  if (!told.paid) return {};
   answers_undone_.emplace_back(record.batch, record.sequence);
   if (record.batch != 0) repeats_.emplace(record.batch, record.sequence);
   return {};

@@ -84,6 +84,7 @@ Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   job_.parts.clear();
   job_.rebuilding = true;
   job_.output = {};
+  idle_ = false;
   if (job_.deadline && *job_.deadline <= now) {
     job_.deadline.reset();
     reason("the deadline has passed: what is tried again has none");

@@ -140,6 +140,26 @@ TEST_F(Again, AnotherItemsAnswerIsNotUndone) {
   expect_answers(3);
 }
 
+TEST_F(Again, ManyItemsThatAreNotSentEndAgain) {
+  provider.batch->requests_max = 10;
+  options.wish = plan::RouteWish::kBatch;
+  source.items = 40;
+  for (std::uint64_t item = 0; item < source.items; ++item) source.rejected.insert(item);
+  open();
+  for (int i = 0; i < 20 && !turn().done; ++i) continue;
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(retry(), 40U);
+    bool done = false;
+    for (int i = 0; i < 20 && !done; ++i) {
+      const auto next = engine->turn(now);
+      ASSERT_TRUE(next.has_value()) << next.error().text();
+      done = next->done;
+    }
+    EXPECT_TRUE(done);
+    EXPECT_EQ(output().size(), 40U);
+  }
+}
+
 TEST_F(Again, ACrashAtAnyCommitLosesNothing) {
   for (std::size_t crash = 0; crash < 8; ++crash) {
     store = {};

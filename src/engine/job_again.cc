@@ -122,16 +122,8 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
 }
 
 // It is not sent: the output that is written anew takes the other's answer for it.
-Result<void> JobEngine::reopen_repeat(const ResultLog::Record& record, std::uint64_t first) {
+Result<void> JobEngine::reopen_repeat(const ResultLog::Record& record, std::uint64_t) {
   deviate(record.item, ItemRow::State::kRepeats, "tried again by hand");
-  json::Parser parser;
-  const auto line = parser.parse(record.line);
-  if (!line || !line->find("same_as")) return {};
-  --job_.same;
-  WEIR_TRY(const auto answered, log_->record_of(first));
-  const auto cost = parser.parse(answered.line);
-  if (!cost) return {};
-  if (const auto money = parse_usd((*cost)["cost_usd"].string_or(""))) job_.same_cost -= *money;
   return {};
 }
 

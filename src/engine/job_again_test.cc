@@ -294,6 +294,26 @@ TEST_F(Again, ARepeatIsNotTriedWithoutTheItemThatItRepeats) {
   EXPECT_EQ(store.job().phase, JobPhase::kDone);
 }
 
+// The first item's paid answer was unfit, the next one costs more; in between its repeats stand with the old one.
+TEST_F(Again, WhatRepeatsWouldHaveCostIsWhatTheirAnswersDid) {
+  source.items = 6;
+  source.same = {{1, 0}, {3, 0}, {5, 2}};
+  open();
+  turn();
+  answer("sync", 200, "10 2 unfit");
+  run_sync();
+  ASSERT_EQ(engine->progress().failed, 3U);
+  EXPECT_EQ(retry({0}), 1U);
+  turn();
+  answer("sync", 200, "100 2 fine");
+  run_sync();
+  EXPECT_EQ(retry(), 2U);
+  run_sync();
+  expect_lines_answered(6);
+  EXPECT_EQ(store.job().same, 3U);
+  EXPECT_EQ(store.job().same_cost.pico, 2 * 120 + 30);
+}
+
 TEST_F(Again, ABatchThatWasNotMadeIsPlannedAgain) {
   hold_at_create();
   ASSERT_TRUE(settle(How::kNotMade).has_value());

@@ -55,7 +55,7 @@ Result<void> JobEngine::replace_output() {
 }
 
 // The rows say that the items are open; they are committed before a slot is touched, and a resume clears the slots of items that
-// have rows.
+// have rows. A row an item stands in memory: who wants more of them than that holds wants them in rounds.
 Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   if (job_.phase != JobPhase::kDone)
     return fail(ErrorKind::kInvalidArgument,
@@ -110,8 +110,8 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
   const auto told = told_by(record);
   auto& row =
       deviate(record.item, batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
-              told.failure.empty() ? "tried again by hand"
-                           : fmt::format("tried again by hand after: {}", told.failure));
+              told.failure.empty() ? std::string(kTriedAgain)
+                                   : fmt::format("{} after: {}", kTriedAgain, told.failure));
   row.attempts = row.replans = 0;
   if (!batch) retry_due_[record.item] = now;
   // Of the others no ledger entry says "answered". What was not billed has none at all: its sequence may be another item's by now.
@@ -123,7 +123,7 @@ Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
 
 // It is not sent: the output that is written anew takes the other's answer for it.
 Result<void> JobEngine::reopen_repeat(const ResultLog::Record& record, std::uint64_t) {
-  deviate(record.item, ItemRow::State::kRepeats, "tried again by hand");
+  deviate(record.item, ItemRow::State::kRepeats, std::string(kTriedAgain));
   return {};
 }
 

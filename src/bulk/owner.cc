@@ -7,6 +7,7 @@
 #include <set>
 
 #include "bulk/progress.h"
+#include "bulk/retry_choice.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "runtime/posix_files.h"
@@ -73,20 +74,35 @@ Result<std::uint64_t> retry_items(const OwnerTask& task, engine::JobEngine& engi
   if (!task.ids.empty()) WEIR_CHECK(check_ids(task, engine, input));
   const std::set<std::string> ids(task.ids.begin(), task.ids.end());
   std::uint64_t no_good = 0;
+  const auto wanted = [&](const ResultLog::Record& record) -> Result<bool> {
+    if (task.failed_only && record.end == ItemEnd::kCancelled) return false;
+    if (!ids.empty() && !ids.contains(id_of(record))) return false;
+    WEIR_TRY(const auto row, input.index().row(record.item));
+    if (row.rejected()) ++no_good;
+    return !row.rejected();
+  };
+  RetryChoice choice(kRetriedMax);
+  WEIR_CHECK(engine.retry(
+      [&](const ResultLog::Record& record) -> Result<bool> {
+        WEIR_TRY(const bool yes, wanted(record));
+        if (yes) choice.count(record);
+        return false;  // nothing is opened before all are known
+      },
+      now));
+  no_good = 0;  // the second pass counts them again
   WEIR_TRY(const auto count, engine.retry(
                                  [&](const ResultLog::Record& record) -> Result<bool> {
-                                   if (task.failed_only && record.end == ItemEnd::kCancelled)
-                                     return false;
-                                   if (!ids.empty() && !ids.contains(id_of(record))) return false;
-                                   WEIR_TRY(const auto row, input.index().row(record.item));
-                                   if (row.rejected()) ++no_good;
-                                   return !row.rejected();
+                                   WEIR_TRY(const bool yes, wanted(record));
+                                   return yes && choice.take(record);
                                  },
                                  now));
   if (no_good > 0)
     console.note(fmt::format("{} records were no good at accept: they stay as they are", no_good));
   console.note(count == 0 ? std::string("there is nothing to try again")
                           : fmt::format("{} items are tried again", count));
+  if (choice.left() > 0)
+    console.note(fmt::format(
+        "{} more are left for the next round: give the same command again then", choice.left()));
   return count;
 }
 

@@ -20,10 +20,16 @@ bool usable_batch_id(std::string_view id) {
          });
 }
 
-std::string failure_of(const ResultLog::Record& record) {
+struct Told {  // by the line of an item that did not succeed
+  std::string failure;
+  bool paid = false;  // an answer came, and failed its check
+};
+
+Told told_by(const ResultLog::Record& record) {
   json::Parser parser;
   const auto line = parser.parse(record.line);
-  return line ? (*line)["error"]["message"].string_or("") : std::string();
+  if (!line) return {};
+  return {std::string((*line)["error"]["message"].string_or("")), line->find("usage").has_value()};
 }
 
 }  // namespace
@@ -49,7 +55,7 @@ Result<void> JobEngine::replace_output() {
 }
 
 // The rows say that the items are open; they are committed before a slot is touched, and a resume clears the slots of items that
-// have rows.
+// have rows. A row an item stands in memory: who wants more of them than that holds wants them in rounds.
 Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   if (job_.phase != JobPhase::kDone)
     return fail(ErrorKind::kInvalidArgument,
@@ -79,6 +85,7 @@ Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
   job_.parts.clear();
   job_.rebuilding = true;
   job_.output = {};
+  idle_ = false;
   if (job_.deadline && *job_.deadline <= now) {
     job_.deadline.reset();
     reason("the deadline has passed: what is tried again has none");
@@ -99,31 +106,23 @@ Result<std::uint64_t> JobEngine::reopen(const Wanted& wanted, Time now) {
 
 Result<void> JobEngine::reopen_item(const ResultLog::Record& record, Time now) {
   WEIR_TRY(const auto first, parts_.source.same_as(record.item));
-  if (first) return reopen_repeat(record, *first);
+  // A repeat is not sent: the output that is written anew takes the other's answer for it.
+  if (first) {
+    deviate(unplaced(record.item), ItemRow::State::kRepeats, std::string(kTriedAgain));
+    return {};
+  }
   const bool batch = job_.plan.route == llm::Route::kBatch;
-  const auto why = failure_of(record);
-  auto& row = deviate(
-      unplaced(record.item), batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
-      why.empty() ? "tried again by hand" : fmt::format("tried again by hand after: {}", why));
+  const auto told = told_by(record);
+  auto& row =
+      deviate(unplaced(record.item), batch ? ItemRow::State::kReplan : ItemRow::State::kRetrySync,
+              told.failure.empty() ? std::string(kTriedAgain)
+                                   : fmt::format("{} after: {}", kTriedAgain, told.failure));
   row.attempts = row.replans = 0;
   if (!batch) retry_due_[record.item] = now;
-  if (record.sequence == ResultLog::kNoSequence) return {};
+  // Of the others no ledger entry says "answered". What was not billed has none at all: its sequence may be another item's by now.
+  if (!told.paid) return {};
   answers_undone_.emplace_back(record.batch, record.sequence);
   if (record.batch != 0) repeats_.emplace(record.batch, record.sequence);
-  return {};
-}
-
-// It is not sent: the output that is written anew takes the other's answer for it.
-Result<void> JobEngine::reopen_repeat(const ResultLog::Record& record, std::uint64_t first) {
-  deviate(unplaced(record.item), ItemRow::State::kRepeats, "tried again by hand");
-  json::Parser parser;
-  const auto line = parser.parse(record.line);
-  if (!line || !line->find("same_as")) return {};
-  --job_.same;
-  WEIR_TRY(const auto answered, log_->record_of(first));
-  const auto cost = parser.parse(answered.line);
-  if (!cost) return {};
-  if (const auto money = parse_usd((*cost)["cost_usd"].string_or(""))) job_.same_cost -= *money;
   return {};
 }
 

@@ -29,12 +29,13 @@ class Again : public Bench, public ::testing::Test {
     }
     ADD_FAILURE() << "the job does not end";
   }
-  std::uint64_t retry() {
+  // Those of `only`; all when it is empty.
+  std::uint64_t retry(const std::set<std::uint64_t>& only = {}) {
     asked_.clear();
     const auto count = engine->retry(
-        [this](const ResultLog::Record& record) -> Result<bool> {
+        [&](const ResultLog::Record& record) -> Result<bool> {
           asked_.push_back(record.item);
-          return true;
+          return only.empty() || only.contains(record.item);
         },
         now);
     EXPECT_TRUE(count.has_value()) << count.error().text();
@@ -53,6 +54,12 @@ class Again : public Bench, public ::testing::Test {
     EXPECT_EQ(answered.size(), count);
     EXPECT_TRUE(store.items.empty());
     EXPECT_FALSE(files.has("store/output.new"));
+  }
+  void expect_lines_answered(std::uint64_t count) {
+    const auto lines = output();
+    ASSERT_EQ(lines.size(), count);
+    for (const auto& line : lines) EXPECT_THAT(line, HasSubstr(R"("answer")"));
+    EXPECT_TRUE(store.items.empty());
   }
   void hold_at_create() {
     options.wish = plan::RouteWish::kBatch;
@@ -118,6 +125,39 @@ TEST_F(Again, AnEarlierAnswerOfTheItemBecomesARepeat) {
   run_sync();
   expect_answers(3);
   EXPECT_EQ(ledger().size(), 4U);  // what the failed try cost stays
+}
+
+// What was not billed has no entry, so a later process may give its sequence to another attempt.
+TEST_F(Again, AnotherItemsAnswerIsNotUndone) {
+  open();
+  run_sync({1, 2});
+  ASSERT_EQ(ledger().size(), 1U);
+  open();
+  EXPECT_EQ(retry({2}), 1U);
+  run_sync();
+  EXPECT_EQ(retry(), 1U);
+  run_sync();
+  expect_answers(3);
+}
+
+TEST_F(Again, ManyItemsThatAreNotSentEndAgain) {
+  provider.batch->requests_max = 10;
+  options.wish = plan::RouteWish::kBatch;
+  source.items = 40;
+  for (std::uint64_t item = 0; item < source.items; ++item) source.rejected.insert(item);
+  open();
+  for (int i = 0; i < 20 && !turn().done; ++i) continue;
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(retry(), 40U);
+    bool done = false;
+    for (int i = 0; i < 20 && !done; ++i) {
+      const auto next = engine->turn(now);
+      ASSERT_TRUE(next.has_value()) << next.error().text();
+      done = next->done;
+    }
+    EXPECT_TRUE(done);
+    EXPECT_EQ(output().size(), 40U);
+  }
 }
 
 TEST_F(Again, ACrashAtAnyCommitLosesNothing) {
@@ -236,10 +276,7 @@ TEST_F(Again, IdenticalRequestsAreSentOnceThenAsWell) {
   EXPECT_EQ(waiting("sync"), 1U);
   open();  // a death in its middle
   run_sync();
-  const auto lines = output();
-  ASSERT_EQ(lines.size(), 6U);
-  for (const auto& line : lines) EXPECT_THAT(line, HasSubstr(R"("answer")"));
-  EXPECT_TRUE(store.items.empty());
+  expect_lines_answered(6);
   EXPECT_EQ(store.job().same, 3U);
   EXPECT_EQ(store.job().same_cost.pico, 3 * 30);
 }
@@ -249,14 +286,32 @@ TEST_F(Again, ARepeatIsNotTriedWithoutTheItemThatItRepeats) {
   source.same = {{1, 0}, {3, 0}, {5, 2}};
   open();
   run_sync({0});
-  EXPECT_EQ(engine->retry([](const auto& record) -> Result<bool> { return record.item == 3; }, now)
-                .value(),
-            2U);
+  EXPECT_EQ(retry({3}), 2U);
   run_sync();
   EXPECT_THAT(output()[0], HasSubstr(R"("answer")"));
   EXPECT_THAT(output()[1], HasSubstr(R"("error")"));  // nobody asked_ for it
   EXPECT_THAT(output()[3], HasSubstr(R"("answer")"));
   EXPECT_EQ(store.job().phase, JobPhase::kDone);
+}
+
+// The first item's paid answer was unfit, the next one costs more; in between its repeats stand with the old one.
+TEST_F(Again, WhatRepeatsWouldHaveCostIsWhatTheirAnswersDid) {
+  source.items = 6;
+  source.same = {{1, 0}, {3, 0}, {5, 2}};
+  open();
+  turn();
+  answer("sync", 200, "10 2 unfit");
+  run_sync();
+  ASSERT_EQ(engine->progress().failed, 3U);
+  EXPECT_EQ(retry({0}), 1U);
+  turn();
+  answer("sync", 200, "100 2 fine");
+  run_sync();
+  EXPECT_EQ(retry(), 2U);
+  run_sync();
+  expect_lines_answered(6);
+  EXPECT_EQ(store.job().same, 3U);
+  EXPECT_EQ(store.job().same_cost.pico, 2 * 120 + 30);
 }
 
 TEST_F(Again, ABatchThatWasNotMadeIsPlannedAgain) {

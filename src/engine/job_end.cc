@@ -108,6 +108,7 @@ Result<void> JobEngine::end_item(Ending ending) {
   rate_limited_.erase(ending.item);
   counts_.add(ending.end);
   job_dirty_ = true;
+  idle_ = false;  // though nothing of it is waited for: items that are not sent end within a turn
   return {};
 }
 

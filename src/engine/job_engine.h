@@ -335,7 +335,6 @@ class JobEngine {
   // job_again.cc: ended items are tried again, held batches settled by hand
   Result<std::uint64_t> reopen(const Wanted& wanted, Time now);
   Result<void> reopen_item(const ResultLog::Record& record, Time now);
-  Result<void> reopen_repeat(const ResultLog::Record& record, std::uint64_t first);
   Result<void> reopen_firsts(std::vector<std::uint64_t>& items, Time now);
   std::string output_file() const;
   Result<Watermark> output_so_far();

@@ -44,11 +44,14 @@ Result<void> JobEngine::answer_same(std::uint64_t item, std::uint64_t first) {
   if (source_item.rejected)
     return end_rejected(item, source_item, *source_item.rejected);  // it changed since
   WEIR_TRY(auto record, log_->record_of(first));
-  json::Parser parser;
-  if (const auto line = parser.parse(record.line))
-    if (const auto cost = parse_usd((*line)["cost_usd"].string_or("")))
-      job_.same_cost += MoneySum{cost->pico};
-  ++job_.same;
+  // A failure is shared as well; a retry may yet bring the answer, and what that costs is not known before.
+  if (record.end == ItemEnd::kSucceeded) {
+    json::Parser parser;
+    if (const auto line = parser.parse(record.line))
+      if (const auto cost = parse_usd((*line)["cost_usd"].string_or("")))
+        job_.same_cost += MoneySum{cost->pico};
+    ++job_.same;
+  }
   WEIR_CHECK(log_->append({.item = item,
                            .end = record.end,
                            .line = same_line(record.line, source_item, job_.simulated)}));

@@ -12,6 +12,9 @@
 
 namespace weir::engine {
 
+/// Begins a reason in the line of an item that JobEngine::retry opened.
+inline constexpr std::string_view kTriedAgain = "tried again by hand";
+
 enum class ItemEnd : std::uint8_t { kNone = 0, kSucceeded = 1, kFailed = 2, kCancelled = 3 };
 
 struct ResultCounts {

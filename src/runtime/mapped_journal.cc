@@ -84,7 +84,6 @@ class MappedFile final : public JournalMemory {
 
 Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& path,
                                                            std::uint32_t slots) {
-  const bool fresh = ::access(path.c_str(), F_OK) != 0;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const auto broken = [&](std::string_view doing) {
     const int code = errno;
@@ -106,7 +105,7 @@ Result<std::unique_ptr<MappedJournal>> MappedJournal::open(const std::string& pa
   if (map == MAP_FAILED) return broken("map");
   ::close(fd);
   auto memory = std::make_unique<MappedFile>(static_cast<char*>(map), bytes);
-  if (fresh) WEIR_CHECK(sync_folder_of(path));
+  WEIR_CHECK(sync_folder_of(path));  // whoever created it may have died before that
   return open(std::move(memory), path);
 }
 

@@ -81,7 +81,9 @@ Result<std::unique_ptr<engine::File>> PosixFiles::open(const std::string& path) 
   if (fresh) fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return failure("open", path);
   auto file = std::make_unique<PosixFile>(fd, path);
-  if (fresh) WEIR_CHECK(sync_folder_of(path));
+  // Whoever created it may have died before this; nothing was written then.
+  WEIR_TRY(const auto size, file->size());
+  if (fresh || size == 0) WEIR_CHECK(sync_folder_of(path));
   return file;
 }
 
@@ -124,7 +126,8 @@ Result<void> ReadOnlyFiles::remove(const std::string& path) {
 Result<void> make_private_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return sync_folder_of(path);
   struct stat info{};
-  if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+    return sync_folder_of(path);  // whoever created it may have died before that
   return failure("create the folder", path);
 }
 

@@ -22,6 +22,9 @@ struct Check {
   std::map<std::string, LedgerEntry> ledger;  // by attempt id
   cost::LedgerTotals totals;
   std::map<std::string, std::int64_t> answered;  // attempt id in the output -> its cost
+  std::map<std::uint64_t, std::int64_t> costs;   // item -> cost of the line that answers it
+  std::uint64_t same = 0;                        // answers of identical requests…
+  std::int64_t same_cost = 0;                    // …and what sending them had cost
 
   template <class... Args>
   void find(fmt::format_string<Args...> text, Args&&... args) {
@@ -65,8 +68,9 @@ void check_line(Check& c, std::uint64_t item, json::Value line) {
   const bool failed = line.find("error").has_value();
   if (succeeded == failed) c.find("item {} has both or neither of answer and error", item);
   if (failed && !c.world.documents().rejected(item) && !c.scenario.answers_refused &&
-      !line.find("answer_text") && c.scenario.crashes_max == 0 && c.scenario.not_sent == 0 &&
-      c.scenario.faults_json.empty())
+      !line.find("answer_text") && c.scenario.crashes_max == 0 &&
+      c.scenario.retries.crashes_max == 0 && c.scenario.retries.refused == 0 &&
+      c.scenario.not_sent == 0 && c.scenario.faults_json.empty())
     c.find("item {} failed though nothing refused it: {}", item,
            line["error"]["message"].string_or(""));
   if (c.world.documents().rejected(item) && !failed)
@@ -82,10 +86,15 @@ void check_line(Check& c, std::uint64_t item, json::Value line) {
     c.find("item {} has the answer of another: {}", item, line["answer"].string_or(""));
   if (succeeded && attempt.empty() && !repeats)
     c.find("item {} has an answer without an attempt", item);
+  if (succeeded && repeats) {
+    ++c.same;
+    c.same_cost += same ? c.costs[*same] : 0;
+  }
   if (attempt.empty()) return;
   const auto cost = parse_usd(line["cost_usd"].string_or(""));
   if (!c.answered.emplace(attempt, cost ? cost->pico : -1).second)
     c.find("attempt {} answers two items", attempt);
+  c.costs[item] = cost ? cost->pico : -1;
 }
 
 void check_output(Check& c) {
@@ -147,17 +156,23 @@ void check_bill(Check& c) {
 
 void check_attempts(Check& c) {
   std::map<std::uint64_t, std::uint64_t> unknown;
-  for (const auto& [id, e] : c.ledger)
-    if (e.outcome == LedgerEntry::Outcome::kUnknown && ++unknown[e.item] > engine::kAttemptsMax)
+  for (const auto& [id, e] : c.ledger) {
+    const auto max = engine::kAttemptsMax * (1 + c.world.opened_by(e.item).size());
+    if (e.outcome == LedgerEntry::Outcome::kUnknown && ++unknown[e.item] > max)
       c.find("item {} has {} attempts of unknown outcome", e.item, unknown[e.item]);
+  }
 }
 
-// What the engine has heard survives any death that comes after.
+// What the engine has heard survives any death that comes after; it is the item's answer until a retry opens the item again.
 void check_heard(Check& c) {
-  for (const auto& attempt : c.world.heard())
-    if (const auto entry = c.ledger.find(attempt);
-        entry == c.ledger.end() || !entry->second.answered)
+  for (const auto& [attempt, retries] : c.world.heard()) {
+    const auto entry = c.ledger.find(attempt);
+    const bool booked = entry != c.ledger.end();
+    const auto& opened = c.world.opened_by(booked ? entry->second.item : ~std::uint64_t{0});
+    const bool opened_since = !opened.empty() && *opened.rbegin() > retries;
+    if (!booked || (!entry->second.answered && !opened_since))
       c.find("the answer to attempt {} was heard and then lost", attempt);
+  }
 }
 
 // The ids that a listing at the provider shows; a fault may strike it, so it is asked again.
@@ -207,7 +222,7 @@ void check_left_over(Check& c) {
       c.find("batch {} is {} in the store", number,
              batch.phase == engine::BatchPhase::kHeld ? "held" : "running");
   for (const auto& name : c.world.disk().names())
-    if (name.ends_with(".image")) c.find("{} is left", name);
+    if (name.ends_with(".image") || name.ends_with("/output.new")) c.find("{} is left", name);
   if (const auto journal = c.world.disk().find(c.world.folder() + "/usage.journal")) {
     auto memory = map_journal(c.world.disk(), c.world.folder() + "/usage.journal", 1);
     const auto opened = runtime::MappedJournal::open(std::move(memory).value(), "the journal");
@@ -228,6 +243,9 @@ void check_sums(Check& c) {
     c.find("the engine counts {} exposed, the ledger {}", to_usd(p.exposure),
            to_usd(c.totals.exposure));
   if (p.reserved.pico != 0) c.find("{} are reserved at the end", to_usd(p.reserved));
+  if (c.job.same != c.same || !(c.job.same_cost == MoneySum{c.same_cost}))
+    c.find("the job counts {} identical requests that would have cost {}, the output {} and {}",
+           c.job.same, to_usd(c.job.same_cost), c.same, to_usd(MoneySum{c.same_cost}));
   if (c.totals.answers != c.answered.size())
     c.find("{} answers in the ledger, {} in the output", c.totals.answers, c.answered.size());
   MemoryFiles files(c.world.disk());
@@ -247,7 +265,7 @@ void check_sums(Check& c) {
 std::vector<std::string> check(const Scenario& scenario, World& world) {
   std::vector<std::string> findings = world.complaints();
   world.disk().crash().disarm();
-  Check c{scenario, world, findings, {}, {}, {}, {}, {}};
+  Check c{scenario, world, findings, {}, {}, {}, {}, {}, {}};
   if (auto read = read_store(c); !read) {
     c.find("the store cannot be read: {}", read.error().text());
     return findings;
@@ -261,6 +279,14 @@ std::vector<std::string> check(const Scenario& scenario, World& world) {
   if (!findings.empty())
     for (const auto& reason : c.job.reasons) c.find("decision: {}", reason);
   return findings;
+}
+
+std::vector<std::string> run_and_check(const Scenario& scenario, World& world) {
+  for (;;) {
+    if (!world.run()) return {world.why()};
+    auto findings = check(scenario, world);
+    if (!findings.empty() || !world.begin_retry()) return findings;
+  }
 }
 
 }  // namespace weir::simulation

@@ -76,10 +76,34 @@ Io MemoryDisk::remove(const std::string& path) {
   return Io::kDone;
 }
 
+Io MemoryDisk::rename(const std::string& from, const std::string& to) {
+  if (!crash_.pass()) return Io::kDead;
+  if (crash_.fails()) return Io::kFull;
+  auto node = find(from);
+  WEIR_ASSERT(node != nullptr);
+  names_.erase(from);
+  names_[to] = node;
+  renames_.push_back({from, to, std::move(node)});
+  return Io::kDone;
+}
+
+void MemoryDisk::make_durable(const Rename& rename) {
+  if (const auto old = names_synced_.find(rename.from);
+      old != names_synced_.end() && old->second == rename.node)
+    names_synced_.erase(old);
+  names_synced_[rename.to] = rename.node;
+}
+
 Io MemoryDisk::sync_folder_of(const std::string& path) {
   if (!crash_.pass()) return Io::kDead;
   if (crash_.fails()) return Io::kFull;
   const auto folder = folder_of(path);
+  // A journal is written in order: with a rename go those before it.
+  const auto last = std::find_if(renames_.rbegin(), renames_.rend(), [&](const Rename& rename) {
+    return folder_of(rename.from) == folder || folder_of(rename.to) == folder;
+  });
+  std::for_each(renames_.begin(), last.base(), [&](const Rename& rename) { make_durable(rename); });
+  renames_.erase(renames_.begin(), last.base());
   std::erase_if(names_synced_, [&](const auto& entry) { return folder_of(entry.first) == folder; });
   for (const auto& [name, node] : names_)
     if (folder_of(name) == folder) names_synced_[name] = node;
@@ -130,14 +154,13 @@ Io MemoryDisk::sync(Node& node) {
 }
 
 Io MemoryDisk::map(const std::string& path, std::size_t bytes, NodePtr& out) {
-  const bool fresh = find(path) == nullptr;
   if (const auto io = create(path, out); io != Io::kDone) return io;
   out->mapped_ = true;
   if (out->size() < bytes) {
     out->now_.resize(bytes);
     out->synced_.resize(bytes);
   }
-  return fresh ? sync_folder_of(path) : Io::kDone;
+  return sync_folder_of(path);
 }
 
 void MemoryDisk::write_back() {
@@ -154,6 +177,7 @@ void MemoryDisk::write_back_all() {
     node->changes_.clear();
   }
   names_synced_ = names_;
+  renames_.clear();
 }
 
 void MemoryDisk::lose(Node& node) {
@@ -183,10 +207,23 @@ void MemoryDisk::lose(Node& node) {
   node.now_ = node.synced_;
 }
 
+// The names that keep what they were before the first rename that is undone.
+std::set<std::string> MemoryDisk::lose_renames() {
+  std::set<std::string> kept;
+  for (const auto& rename : std::exchange(renames_, {})) {
+    const bool undone = !kept.empty() || crash_.random().below(2) == 0;
+    if (undone) kept.insert({rename.from, rename.to});
+    else make_durable(rename);
+  }
+  return kept;
+}
+
 void MemoryDisk::lose_power() {
-  for (auto& [name, node] : names_) lose(*node);
-  for (auto& [name, node] : names_synced_)
-    if (find(name) != node) lose(*node);
+  std::set<Node*> seen;
+  for (const auto* names : {&names_, &names_synced_})
+    for (const auto& [name, node] : *names)
+      if (seen.insert(node.get()).second) lose(*node);
+  const auto undone = lose_renames();
   std::map<std::string, NodePtr> left;
   const auto old_of = [&](const std::string& name) {
     const auto found = names_synced_.find(name);
@@ -196,7 +233,8 @@ void MemoryDisk::lose_power() {
   all.insert(names_.begin(), names_.end());
   for (const auto& [name, any] : all) {
     const auto before = old_of(name), after = find(name);
-    const auto& chosen = before == after || crash_.random().below(2) == 0 ? before : after;
+    const bool settled = before == after || undone.contains(name);
+    const auto& chosen = settled || crash_.random().below(2) == 0 ? before : after;
     if (chosen) left[name] = chosen;
   }
   names_ = names_synced_ = std::move(left);
@@ -210,6 +248,12 @@ void MemoryDisk::copy_synced_to(MemoryDisk& other) const {
   }
 }
 
+std::optional<std::string_view> MemoryDisk::durable(const std::string& path) const {
+  const auto found = names_synced_.find(path);
+  if (found == names_synced_.end()) return std::nullopt;
+  return found->second->synced_;
+}
+
 std::vector<std::string> MemoryDisk::names() const {
   std::vector<std::string> out;
   for (const auto& [name, node] : names_) out.push_back(name);
@@ -217,14 +261,20 @@ std::vector<std::string> MemoryDisk::names() const {
 }
 
 Result<std::unique_ptr<engine::File>> MemoryFiles::open(const std::string& path) {
-  const bool fresh = disk_.find(path) == nullptr;
   MemoryDisk::NodePtr node;
   WEIR_CHECK(outcome(disk_.create(path, node)));
-  if (fresh && syncs_names_) WEIR_CHECK(outcome(disk_.sync_folder_of(path)));
+  if (node->size() == 0 && syncs_names_) WEIR_CHECK(outcome(disk_.sync_folder_of(path)));
   return std::make_unique<MemoryFile>(disk_, std::move(node));
 }
 
 Result<void> MemoryFiles::remove(const std::string& path) { return outcome(disk_.remove(path)); }
+
+Result<void> MemoryFiles::rename(const std::string& from, const std::string& to) {
+  if (disk_.find(from) == nullptr)
+    return fail(ErrorKind::kNotFound, "cannot replace " + to + ": there is no " + from);
+  WEIR_CHECK(outcome(disk_.rename(from, to)));
+  return syncs_names_ ? outcome(disk_.sync_folder_of(to)) : Result<void>();
+}
 
 Result<std::unique_ptr<runtime::JournalMemory>> map_journal(MemoryDisk& disk,
                                                             const std::string& path,

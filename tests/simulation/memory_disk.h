@@ -7,11 +7,15 @@
 //  - Bytes beside a write are never harmed (SQLite calls that powersafe overwrite).
 //  - A name, new or removed, is durable when its folder was synced. Until then each comes out of a power loss old or new.
 //  - Mapped memory is written back by sector, at random moments and at a sync.
+//  - A rename is one transaction of the file system's journal: at once for all readers, durable when the folder of either name was
+//    synced. Until then it comes out of a power loss done or undone as a whole, with every rename after it: the file that was
+//    renamed is always there, under one name or the other. Nothing of its bytes is synced by it.
 //  - A failed write may have written a part; a failed sync leaves everything unsynced, and may be tried again.
-// A rename is not modelled: nothing under simulation renames.
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +58,7 @@ class MemoryDisk {
   [[nodiscard]] NodePtr find(const std::string& path) const;
   Io create(const std::string& path, NodePtr& out);  // or opens it: that is no operation
   Io remove(const std::string& path);
+  Io rename(const std::string& from, const std::string& to);  // of a file that is there
   Io sync_folder_of(const std::string& path);
   Io write(Node& node, std::uint64_t offset, std::string_view bytes);
   Io truncate(Node& node, std::uint64_t size);
@@ -70,23 +75,34 @@ class MemoryDisk {
   void lose_power();
   /// Puts on `other` what a power loss leaves at least: what is synced, and nothing else.
   void copy_synced_to(MemoryDisk& other) const;
+  /// The bytes that a power loss would leave at least. Nothing: not even the name.
+  [[nodiscard]] std::optional<std::string_view> durable(const std::string& path) const;
   [[nodiscard]] std::vector<std::string> names() const;
   CrashPoint& crash() { return crash_; }
 
  private:
+  struct Rename {
+    std::string from, to;
+    NodePtr node;
+  };
   static void apply(std::string& image, const Node::Change& change);
   void lose(Node& node);
+  void make_durable(const Rename& rename);
+  std::set<std::string> lose_renames();
   CrashPoint& crash_;
   std::map<std::string, NodePtr> names_, names_synced_;
+  std::vector<Rename> renames_;  // that no sync has made durable, oldest first
 };
 
-/// The engine's files on such a disk, as runtime::PosixFiles has them: a new name is synced, a removed one is not.
+/// The engine's files on such a disk, as runtime::PosixFiles has them: the name of an empty file is synced, and so is the new one of
+/// a rename, a removed one is not.
 class MemoryFiles final : public engine::FileSystem {
  public:
   explicit MemoryFiles(MemoryDisk& disk, bool syncs_names = true)
       : disk_(disk), syncs_names_(syncs_names) {}
   Result<std::unique_ptr<engine::File>> open(const std::string& path) override;
   Result<void> remove(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
 
  private:
   MemoryDisk& disk_;

@@ -171,6 +171,26 @@ struct ForgetsSyncLedger final : SameStore {
         [&](const LedgerEntry& entry) { return entry.batch == 0 || visit(entry); });
   }
 };
+struct KeepsUndoneAnswers final : SameStore {
+  Result<void> commit(const engine::Commit& commit) override {
+    auto changed = commit;
+    changed.ledger_repeats.clear();
+    return inner->commit(changed);
+  }
+};
+// As if the new output were written over the old one's end.
+struct ForgetsTheNewOutput final : SameStore {
+  Result<std::vector<engine::LoadedAggregate>> load() override {
+    WEIR_TRY(auto loaded, inner->load());
+    for (auto& aggregate : loaded) {
+      if (aggregate.kind != engine::AggregateKind::kJob) continue;
+      WEIR_TRY(auto job, engine::JobState::decode(aggregate.state));
+      job.rebuilding = false;
+      aggregate.state = job.encode();
+    }
+    return loaded;
+  }
+};
 struct LosesWatermark final : SameStore {
   Result<std::vector<engine::LoadedAggregate>> load() override {
     WEIR_TRY(auto loaded, inner->load());
@@ -317,6 +337,9 @@ class UnsyncedFile final : public Mutation, public engine::FileSystem {
     return std::make_unique<Deaf>(std::move(file));
   }
   Result<void> remove(const std::string& path) override { return inner_->remove(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return inner_->rename(from, to);
+  }
 
  private:
   struct Deaf final : SameFile {
@@ -337,6 +360,26 @@ class UnsyncedNames final : public Mutation {
   std::unique_ptr<MemoryFiles> files_;
 };
 
+class UnsyncedRename final : public Mutation, public engine::FileSystem {
+ public:
+  engine::FileSystem& files(engine::FileSystem& sound, MemoryDisk& disk) override {
+    inner_ = &sound;
+    lazy_ = std::make_unique<MemoryFiles>(disk, false);
+    return *this;
+  }
+  Result<std::unique_ptr<engine::File>> open(const std::string& path) override {
+    return inner_->open(path);
+  }
+  Result<void> remove(const std::string& path) override { return inner_->remove(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return lazy_->rename(from, to);
+  }
+
+ private:
+  engine::FileSystem* inner_ = nullptr;
+  std::unique_ptr<MemoryFiles> lazy_;
+};
+
 template <class T>
 MakeMutation making() {
   return [] { return std::make_unique<T>(); };
@@ -353,6 +396,8 @@ std::vector<Mutant> mutants() {
           {"forgets_item_rows", making<StoreMutation<ForgetsItemRows>>()},
           {"counts_a_replayed_entry_twice", making<StoreMutation<CountsReplayedTwice>>()},
           {"forgets_the_sync_ledger_at_a_restart", making<StoreMutation<ForgetsSyncLedger>>()},
+          {"keeps_answers_that_a_retry_undid", making<StoreMutation<KeepsUndoneAnswers>>()},
+          {"forgets_the_new_output_of_a_retry", making<StoreMutation<ForgetsTheNewOutput>>()},
           {"loses_the_watermark", making<StoreMutation<LosesWatermark>>()},
           {"loses_a_running_batch", making<StoreMutation<LosesRunningBatch>>()},
           {"skips_the_intent", making<JournalMutation<SkipsIntent>>()},
@@ -368,6 +413,8 @@ std::vector<Mutant> mutants() {
           {"segment_not_synced", unsynced("results.segment")},
           {"slots_not_synced", unsynced("results.slots")},
           {"output_not_synced", unsynced("answers.jsonl")},
+          {"new_output_not_synced", unsynced("output.new")},
+          {"rename_not_synced", making<UnsyncedRename>()},
           {"image_not_synced", unsynced(".image")},
           {"names_not_synced", making<UnsyncedNames>()}};
 }

@@ -18,7 +18,7 @@ constexpr std::uint64_t kSeedsMax = 500;
 bool caught(std::uint64_t seed, const Mutant& mutant) {
   const auto scenario = Scenario::draw(seed);
   World world(scenario, mutant.make);
-  return !world.run() || !check(scenario, world).empty();
+  return !run_and_check(scenario, world).empty();
 }
 
 // The seed that caught it; 0: none did.

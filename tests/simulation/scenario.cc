@@ -183,6 +183,26 @@ void draw_policy(Rules& rules, Scenario& s) {
   if (!s.fallback || s.cancel_at) s.answers_refused = true;
 }
 
+// From a stream of its own: without its retries, a seed means what it has always meant.
+Retries draw_retries(std::uint64_t seed) {
+  SeededRandom random(hash64("retries", seed));
+  Rules rules(random);
+  Retries r;
+  if (!rules.maybe(0.5)) return r;
+  r.count = rules.between(1, 3);
+  if (rules.maybe(0.5)) r.share = 0.5;
+  r.at_once = rules.maybe(0.25);
+  r.cancels = rules.maybe(0.3);
+  if (rules.maybe(0.7)) {
+    r.crashes_max = rules.between(1, 4);
+    r.crash_span = rules.maybe(0.5) ? rules.between(10, 100) : rules.between(100, 1000);
+    r.power_losses = rules.maybe(0.3) ? 0 : 0.7;
+  }
+  if (rules.maybe(0.2)) r.disk_failures_max = rules.between(1, 2);
+  if (rules.maybe(0.4)) r.refused = rules.maybe(0.5) ? 0.3 : 0.8;
+  return r;
+}
+
 }  // namespace
 
 Scenario Scenario::draw(std::uint64_t seed) {
@@ -211,6 +231,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   }
   if (rules.maybe(0.2)) s.disk_failures_max = rules.between(1, 4);
   if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
+  s.retries = draw_retries(seed);
   return s;
 }
 
@@ -230,6 +251,21 @@ Scenario Scenario::small(std::string provider, std::string model, plan::RouteWis
           .death = death};
 }
 
+Scenario Scenario::small_retry(std::string provider, std::string model, plan::RouteWish wish,
+                               std::uint64_t crash_at, Death death) {
+  auto s = small(std::move(provider), std::move(model), wish, crash_at, death);
+  s.seed = 1;  // the first run is the same, wherever the retry dies
+  s.crashes_max = 0;
+  s.answers_refused = true;
+  s.faults_json =
+      wish == plan::RouteWish::kSync
+          ? R"([{"match":{"operation":"sync","every":3,"times":3},"fault":{"kind":"status","code":400}}])"
+          : R"([{"match":{"times":1},)"
+            R"("fault":{"kind":"row_error","type":"invalid_request_error","fraction":0.4}}])";
+  s.retries = {.count = 1, .crashes_max = 1, .crash_at = crash_at};
+  return s;
+}
+
 std::string Scenario::text() const {
   const auto* route = wish == plan::RouteWish::kSync ? "sync" : "batch";
   return fmt::format(
@@ -241,16 +277,18 @@ std::string Scenario::text() const {
       "{}, "
       "deadline {}, spend-max {}, batches of {} x {}, concurrency {}, not sent {:.2f}, clock wrong "
       "up to "
-      "{}, away for days {:.1f}, created {} off, mis-keyed {:.2f}, told cancelled {:.2f}, faults "
-      "{}",
+      "{}, away for days {:.1f}, created {} off, mis-keyed {:.2f}, told cancelled {:.2f}, retries "
+      "{} of {:.1f}{} refused {:.1f} with {} "
+      "crashes within {} operations, faults {}",
       seed, provider, model, route, items, long_prefix ? "long" : "short", crashes_max, crash_span,
       death ? *death == Death::kPowerLoss : power_losses, disk_failures_max, drains_max, repeated,
       bad, fallback, batch_timeout ? human_duration(*batch_timeout) : "none",
       fallback_timeout ? human_duration(*fallback_timeout) : "none", cancel_at.has_value(),
       deadline ? human_duration(*deadline) : "none", spend_max ? to_usd(*spend_max) : "none",
       batch_requests, batches_running, concurrency, not_sent, human_duration(clock_wrong_max),
-      long_away, wire.created_skew.count(), wire.mis_keyed, wire.cancelled_billed,
-      faults_json.empty() ? "none" : faults_json);
+      long_away, wire.created_skew.count(), wire.mis_keyed, wire.cancelled_billed, retries.count,
+      retries.share, retries.at_once ? " at once" : "", retries.refused, retries.crashes_max,
+      retries.crash_span, faults_json.empty() ? "none" : faults_json);
 }
 
 Documents::Documents(const Scenario& scenario) : scenario_(scenario) {
@@ -261,6 +299,11 @@ Documents::Documents(const Scenario& scenario) : scenario_(scenario) {
 
 bool Documents::rejected(std::uint64_t index) const {
   return SeededRandom(hash64("rejected", scenario_.seed + index)).unit() < scenario_.rejected;
+}
+
+bool Documents::wanted(std::uint64_t index, std::uint64_t retry) const {
+  return SeededRandom(hash64("wanted", (scenario_.seed + index) * 16 + retry)).unit() <
+         scenario_.retries.share;
 }
 
 Result<std::optional<std::uint64_t>> Documents::same_as(std::uint64_t index) {

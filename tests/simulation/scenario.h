@@ -13,6 +13,19 @@
 
 namespace weir::simulation {
 
+/// How the ended job is tried again (`weir job retry`), once or more often. Deaths and disk failures are besides the job's own.
+struct Retries {
+  std::uint64_t count = 0;
+  double share = 1;      // of the items without an answer
+  double refused = 0;    // share of their sync requests that the provider refuses for good
+  bool at_once = false;  // by the process that ended the job, without a look at what it left
+  bool cancels = false;  // the user cancels the job then as well, where the first run was cancelled
+  std::uint64_t crashes_max = 0, crash_span = 0;  // of each
+  std::optional<std::uint64_t> crash_at;
+  double power_losses = 0;  // share of the deaths
+  std::uint64_t disk_failures_max = 0;
+};
+
 struct Scenario {
   std::uint64_t seed = 0;
   std::string provider, model;
@@ -45,6 +58,7 @@ struct Scenario {
   WireFaults wire;
   std::uint64_t disk_failures_max = 0;
   std::uint64_t drains_max = 0;
+  Retries retries;
 
   // What the checks may expect.
   bool rows_vanish = false;      // billed rows that no result file shows, or shows in pieces
@@ -54,6 +68,9 @@ struct Scenario {
   /// A small job without faults, to be swept over every operation.
   static Scenario small(std::string provider, std::string model, plan::RouteWish wish,
                         std::uint64_t crash_at, Death death);
+  /// The same with items that fail at first and are tried again without faults; the retry is what is swept.
+  static Scenario small_retry(std::string provider, std::string model, plan::RouteWish wish,
+                              std::uint64_t crash_at, Death death);
   [[nodiscard]] std::string text() const;
 };
 
@@ -65,6 +82,8 @@ class Documents final : public engine::ItemSource {
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(const llm::Response& response) override;
   [[nodiscard]] bool rejected(std::uint64_t index) const;
+  /// Whether the user wants the item in that retry.
+  [[nodiscard]] bool wanted(std::uint64_t index, std::uint64_t retry) const;
   Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override;
   [[nodiscard]] bool has_same() const override { return scenario_.repeated > 0; }
   /// What the text of a bad item holds.

@@ -21,21 +21,23 @@ std::optional<std::uint64_t> number(const char* variable) {
 }
 
 struct Figures {
-  std::uint64_t seeds = 0, failures = 0, crashes = 0, items = 0, bill_rows = 0, unknown = 0;
+  std::uint64_t seeds = 0, failures = 0, crashes = 0, items = 0, bill_rows = 0, unknown = 0,
+                retried = 0, reopened = 0;
 };
 
 // True: all is well.
 bool run_one(const Scenario& scenario, std::string_view replay, Figures& figures) {
   World world(scenario);
   std::string report;
-  if (!world.run()) report = fmt::format("  - {}\n", world.why());
-  else
-    for (const auto& finding : check(scenario, world)) report += fmt::format("  - {}\n", finding);
+  for (const auto& finding : run_and_check(scenario, world))
+    report += fmt::format("  - {}\n", finding);
   ++figures.seeds;
   figures.crashes += world.crashes();
   figures.items += scenario.items;
   figures.bill_rows += world.simulator().bill().rows().size();
   figures.unknown += world.progress().exposure.pico > 0;
+  figures.retried += world.reopened() > 0;
+  figures.reopened += world.reopened();
   if (report.empty()) return true;
   ++figures.failures;
   ADD_FAILURE() << scenario.text() << "\n" << report << "replay: " << replay;
@@ -62,12 +64,14 @@ TEST(Simulation, EverySeedEndsWithEveryItemOnceAndLedgerEqualsBill) {
   fmt::print(
       "{{\"check\":\"simulation\",\"seeds\":{},\"failures\":{},\"crashes\":{},\"items\":{},\"bill_"
       "rows\":{},"
-      "\"jobs_with_exposure\":{},\"seconds\":{:.1f}}}\n",
-      f.seeds, f.failures, f.crashes, f.items, f.bill_rows, f.unknown, took.count());
+      "\"jobs_with_exposure\":{},\"jobs_retried\":{},\"items_retried\":{},\"seconds\":{:.1f}}}\n",
+      f.seeds, f.failures, f.crashes, f.items, f.bill_rows, f.unknown, f.retried, f.reopened,
+      took.count());
 }
 
 // The process dies before or after each operation on what is durable, one run an operation.
-TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
+void sweep(Scenario (*small)(std::string, std::string, plan::RouteWish, std::uint64_t, Death),
+           std::uint64_t operations_min) {
   struct Case {
     const char *provider, *model;
     plan::RouteWish wish;
@@ -81,16 +85,20 @@ TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) {
       Figures f;
       // Until a run has fewer operations than that.
       for (std::uint64_t at = 0; f.crashes == at; ++at)
-        if (!run_one(Scenario::small(c.provider, c.model, c.wish, at, death),
+        if (!run_one(small(c.provider, c.model, c.wish, at, death),
                      fmt::format("death {} at operation {}", static_cast<int>(death), at), f))
           break;
-      EXPECT_GT(f.crashes, 50U) << c.provider;
-      fmt::print("swept {} {} {}: {} operations\n", c.provider,
+      EXPECT_GT(f.crashes, operations_min) << c.provider;
+      fmt::print("swept {} {} {}: {} operations, {} items retried\n", c.provider,
                  c.wish == plan::RouteWish::kSync ? "sync" : "batch",
-                 death == Death::kKill ? "kill" : "power loss", f.crashes);
+                 death == Death::kKill ? "kill" : "power loss", f.crashes, f.reopened);
     }
   }
 }
+
+TEST(Simulation, ASmallJobSurvivesADeathAtEveryOperation) { sweep(Scenario::small, 50); }
+
+TEST(Simulation, ASmallRetrySurvivesADeathAtEveryOperation) { sweep(Scenario::small_retry, 50); }
 
 // The first process believed that it was two days later: what it meant to wait ten seconds for is not waited for days.
 TEST(Simulation, AClockThatWentBackDelaysNoBatch) {

@@ -43,6 +43,8 @@ class World {
   explicit World(const Scenario& scenario, MakeMutation mutation = {});
   /// Runs process after process until the job is done. False: it never gets there; why() tells.
   bool run();
+  /// The ended job is to be tried again by the next run(). False: the scenario has no more retries, or every item has its answer.
+  bool begin_retry();
   [[nodiscard]] const std::string& why() const { return why_; }
 
   [[nodiscard]] std::string folder() const { return "/job/answers.jsonl.weir"; }
@@ -55,8 +57,16 @@ class World {
   [[nodiscard]] const catalogue::Model& model() const { return *provider_.find(scenario_.model); }
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const engine::Progress& progress() const { return progress_; }
-  /// Attempts whose answer the engine has taken without an error: paid, so never to be asked for again.
-  [[nodiscard]] std::vector<std::string> heard() const;
+  struct Taken {
+    std::string attempt;
+    std::uint64_t retries = 0;  // begun before
+  };
+  /// Attempts whose answer the engine has taken without an error: paid, so never to be asked for again but by a retry.
+  [[nodiscard]] std::vector<Taken> heard() const;
+  /// The retries that opened the item again.
+  [[nodiscard]] const std::set<std::uint64_t>& opened_by(std::uint64_t item) const;
+  /// Items opened again, by all retries.
+  [[nodiscard]] std::uint64_t reopened() const;
   /// Attempts that may be billed and stand in no ledger, for a reason that the design admits.
   [[nodiscard]] bool excused(const std::string& attempt) const {
     return lost_intents_.contains(attempt) || wire_.spoilt().contains(attempt);
@@ -98,12 +108,18 @@ class World {
     Time at;
     std::uint64_t process = 0, commits = 0;  // so many there were before
     bool durable = false;                    // a commit has followed, or the kernel wrote it back
+    std::uint64_t retries = 0;
   };
 
   Result<void> open(Process& process);
   void arm();
   End live();
   End turns(Process& process);
+  std::optional<End> ended(Process& process, bool drained);
+  Result<void> open_again(Process& process);
+  bool note_retry();
+  void check_replaced_output(bool ended);
+  void rest();
   void bury(const Process& process, bool crashed);
   Result<void> step(Process& process, const engine::Turn& turn, bool* stuck);
   Result<void> pass_time(Process& process, Time until);
@@ -137,6 +153,11 @@ class World {
   std::optional<Time> deadline_;
   std::optional<Money> spend_max_;
   std::vector<Delivery> deliveries_;
+  std::uint64_t retries_ = 0;          // begun
+  bool retry_due_ = false;             // …and not yet committed, as far as we know
+  bool retry_tried_ = false;           // a process has asked the engine for it
+  std::vector<std::string> replaced_;  // the output that the retry is to replace, by line
+  std::map<std::uint64_t, std::set<std::uint64_t>> opened_;  // item -> retries
   std::uint64_t order_ = 0, crashes_ = 0, power_losses_ = 0, disk_failures_ = 0, drains_ = 0,
                 processes_ = 0, creates_ = 0;
   engine::Progress progress_;

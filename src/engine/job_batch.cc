@@ -32,10 +32,12 @@ std::string_view explain(StopCause cause) {
 
 Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now) {
   run.wake_at.reset();
-  std::vector<std::string> taken = batches_over_;
-  for (const auto& [number, other] : batches_)
-    if (number != run.state.number && !other.state.view.provider_batch_id.empty())
-      taken.push_back(other.state.view.provider_batch_id);
+  std::vector<std::string> taken = batches_over_, claimed;
+  for (const auto& [number, other] : batches_) {
+    const auto& id = other.state.view.provider_batch_id;
+    if (number == run.state.number || id.empty()) continue;
+    (other.state.unsure() ? claimed : taken).push_back(id);
+  }
   const provider::BatchContext context{.credentials = parts_.credentials,
                                        .limits = *parts_.provider.batch,
                                        .id = run.state.id,
@@ -43,7 +45,8 @@ Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now
                                        .image_bytes = run.state.image_bytes,
                                        .model = parts_.model.name,
                                        .now = now,
-                                       .taken = taken};
+                                       .taken = taken,
+                                       .claimed = claimed};
   auto step = parts_.adapter.next(run.state.adapter_state, event, context);
   if (!step) {
     const provider::Finished held{.outcome = provider::Finished::Outcome::kHeld,
@@ -131,7 +134,6 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   using Outcome = provider::Finished::Outcome;
   run.dirty = must_commit_ = true;
   auto& state = run.state;
-  if (!state.view.provider_batch_id.empty()) batches_over_.push_back(state.view.provider_batch_id);
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;
     state.reason = finished.error.text();
@@ -140,6 +142,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
     reason(fmt::format("batch {} is held: {}", state.number, state.reason));
     return {};
   }
+  if (!state.view.provider_batch_id.empty()) batches_over_.push_back(state.view.provider_batch_id);
   release(state.ceiling);
   images_done_.push_back(image_path(state.number));
   state.image_kept = false;

@@ -389,7 +389,7 @@ class JobEngine {
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
   std::vector<std::string>
-      batches_over_;  // provider's ids of batches that ended or are held: a few bytes a batch
+      batches_over_;  // provider's ids of batches that ended: a few bytes a batch
 
   std::vector<cost::LedgerEntry> ledger_pending_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>>

@@ -277,6 +277,7 @@ std::string BatchState::encode() const {
   if (view.created_at) write_time(w, "created_at", *view.created_at);
   if (view.ended_at) write_time(w, "ended_at", *view.ended_at);
   if (view.done) w.field("done", static_cast<std::int64_t>(*view.done));
+  if (view.provisional) w.field("provisional", true);
   w.field("reason", reason).key("lines").begin_object();
   for (const auto& [artefact, done] : lines) w.field(artefact, static_cast<std::int64_t>(done));
   w.end_object();
@@ -319,6 +320,7 @@ Result<BatchState> BatchState::decode(std::string_view text) {
   if (v.find("created_at")) batch.view.created_at = read_time(v, "created_at");
   if (v.find("ended_at")) batch.view.ended_at = read_time(v, "ended_at");
   if (v.find("done")) batch.view.done = read_count(v, "done");
+  batch.view.provisional = v["provisional"].boolean().value_or(false);
   batch.reason = v["reason"].string_or("");
   for (const auto line : v["lines"].members())
     batch.lines[std::string(line.key)] =

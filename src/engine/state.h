@@ -127,6 +127,8 @@ struct BatchState {
   Time planned_at{};
   StopCause stop = StopCause::kNone;
   Settled settled = Settled::kNone;
+  /// The provider's batch may be another's: it was found by likeness, and no row has told yet.
+  [[nodiscard]] bool unsure() const { return view.provisional && !confirmed; }
   [[nodiscard]] std::string encode() const;
   static Result<BatchState> decode(std::string_view text);
 };

@@ -106,7 +106,8 @@ BatchState a_batch() {
                 .status = "running",
                 .created_at = from_unix_seconds(5),
                 .ended_at = {},
-                .done = 2};
+                .done = 2,
+                .provisional = true};
   batch.stop = StopCause::kDeadline;
   batch.reason = "why";
   batch.lines = {{"errors", 2}, {"output", 9}};

@@ -49,6 +49,8 @@ struct BatchContext {
   Time now;
   /// Ids of provider batches that other batches of the job have: none of them can be this one.
   std::span<const std::string> taken = {};
+  /// Ids that other batches of the job have provisionally: each may turn out to be this one.
+  std::span<const std::string> claimed = {};
 };
 
 /// What a human found out about a batch that is held.
@@ -115,7 +117,8 @@ struct BatchView {
   std::optional<Time> created_at;  // the provider's clock: decides the price row
   std::optional<Time> ended_at;
   std::optional<std::uint64_t> done =
-      std::nullopt;  // items that ended, where the provider counts while it runs
+      std::nullopt;          // items that ended, where the provider counts while it runs
+  bool provisional = false;  // found by likeness: only its rows will tell whether it is ours
 };
 
 struct Step {

@@ -344,7 +344,9 @@ Step Machine::step(decltype(Step::action) action, std::string reason) const {
           .view = {.provider_batch_id = s_.batch.id,
                    .status = s_.batch.status,
                    .created_at = s_.batch.created_at,
-                   .ended_at = s_.batch.ended_at},
+                   .ended_at = s_.batch.ended_at,
+                   .provisional =
+                       s_.adopted && !s_.by_hand && !(s_.matched && s_.matched->id == s_.batch.id)},
           .action = std::move(action),
           .reason = std::move(reason)};
 }

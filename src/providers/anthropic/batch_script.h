@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "json/value.h"
 #include "providers/anthropic/batch.h"
@@ -41,6 +42,7 @@ class Script {
       .create_visibility_max = minutes(10), .poll_min = seconds(10), .poll_max = seconds(60)};
   Time now = kStart;
   provider::Step last;
+  std::vector<std::string> claimed;  // by other batches of the job
   Result<provider::Step> result = provider::Step{};
 
   Script& event(provider::BatchEvent event) {
@@ -50,7 +52,8 @@ class Script {
                                          .items = 3,
                                          .image_bytes = 777,
                                          .model = "claude-sonnet-5",
-                                         .now = now};
+                                         .now = now,
+                                         .claimed = claimed};
     result = next_batch_step(last.state, event, context);
     if (result) last = *result;
     EXPECT_EQ(last.state.find("secret"), std::string::npos);

@@ -41,6 +41,7 @@ Step Machine::begin_listing(std::string reason) {
   s_.cursor.clear();
   s_.pages = 0;
   s_.found.clear();
+  s_.found_claimed = false;
   return send_list(std::move(reason));
 }
 
@@ -75,7 +76,10 @@ Step Machine::on_page(json::Value page) {
     if (!remote) continue;
     last_id = remote->id;
     if (remote->created_at) oldest = remote->created_at;
-    if (is_candidate(item, *remote)) s_.found.push_back(*remote);
+    if (!is_candidate(item, *remote)) continue;
+    const bool claimed = std::ranges::find(context_.claimed, remote->id) != context_.claimed.end();
+    if (claimed) s_.found_claimed = true;
+    else s_.found.push_back(*remote);
   }
   if (s_.found.size() > kCandidatesMax)
     return held({.kind = ErrorKind::kDeadlineExceeded,
@@ -113,6 +117,9 @@ bool Machine::is_candidate(json::Value item, const Remote& remote) const {
 }
 
 Step Machine::decide() {
+  if (s_.found.empty() && s_.found_claimed)
+    return wait(Phase::kListWait, poll_delay(),
+                "the batch that could be ours is another's until its rows tell");
   if (s_.found.empty()) return nothing_found();
   if (s_.found.size() == 1) return adopt(s_.found.front());
   // Only rows tell which one is ours. The list is newest first: of the ended ones take the oldest.

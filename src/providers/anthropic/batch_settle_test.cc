@@ -75,6 +75,34 @@ TEST(AnthropicBatchSettle, AClockThatWentBackHidesNoBatch) {
   EXPECT_EQ(none.now, kStart - hours(48) + minutes(10));
 }
 
+// Found by simulation: another batch of the job, of as many items, had adopted it for the time being; and sending again made a second.
+TEST(AnthropicBatchSettle, WhatAnotherBatchHoldsProvisionallyIsWaitedFor) {
+  Script script = in_doubt();
+  script.claimed = {"msgbatch_x"};
+  for (int i = 0; i < 100; ++i) {  // far beyond the time after which an unlisted batch was not made
+    script.answer(200, list(object("msgbatch_x", "in_progress", kStart)));
+    ASSERT_EQ(script.said(), "wait list_wait");
+    script.timer();
+    ASSERT_EQ(script.said(), "list");
+  }
+  EXPECT_FALSE(script.last.view.provisional);
+  script.claimed.clear();
+  script.answer(200, list(object("msgbatch_x", "ended", kStart)));
+  EXPECT_EQ(script.said(), "collect results");
+  EXPECT_TRUE(script.last.view.provisional);
+}
+
+TEST(AnthropicBatchSettle, ACancelWaitsForWhatAnotherBatchHoldsProvisionally) {
+  Script script = in_doubt();
+  script.claimed = {"msgbatch_x"};
+  script.now += hours(1);
+  script.answer(200, list(object("msgbatch_x", "ended", kStart)));
+  script.on(Kind::kCancel);
+  EXPECT_EQ(script.said(), "list");
+  script.answer(200, list(object("msgbatch_x", "ended", kStart)));
+  EXPECT_EQ(script.said(), "wait list_wait");
+}
+
 TEST(AnthropicBatchSettle, CreatesAreBoundedHere) {
   Script script;
   script.start();

@@ -110,6 +110,7 @@ std::string write_state(const BatchState& state) {
     for (const auto& remote : state.found) write_remote(writer, remote);
     writer.end_array();
   }
+  if (state.found_claimed) writer.field("found_claimed", true);
   if (!state.rejected.empty()) {
     writer.key("rejected").begin_array();
     for (const auto& id : state.rejected) writer.string(id);
@@ -150,6 +151,7 @@ Result<BatchState> read_state(std::string_view text) {
   state.pages = root["pages"].integer_or(0);
   for (const auto item : root["found"].items())
     state.found.push_back(read_remote(json::Value(item)));
+  state.found_claimed = root["found_claimed"].boolean().value_or(false);
   for (const auto item : root["rejected"].items())
     state.rejected.push_back(json::Value(item).string_or(""));
   if (const auto matched = root.find("matched")) state.matched = read_remote(*matched);

@@ -53,6 +53,7 @@ struct BatchState {
   std::string cursor;  // of its next page
   std::int64_t pages = 0;
   std::vector<Remote> found;          // candidates of this listing so far
+  bool found_claimed = false;         // and one that another batch of ours holds provisionally
   std::vector<std::string> rejected;  // looked like ours, but their rows are not
   std::optional<Remote> matched;      // rows are ours; another candidate is still to be checked
 

@@ -88,7 +88,8 @@ Result<void> JobEngine::plan_part(Time now) {
   for (std::uint64_t sequence = 0; sequence < members.count; ++sequence) {
     WEIR_TRY(const auto entry, member(members, sequence));
     WEIR_TRY(const bool open, is_open(entry.item));
-    if (open) WEIR_CHECK(fall_back(entry, no_time(), now));
+    // One that an earlier process sent already, and did not live to commit that, goes its way by itself.
+    if (open && !left_batch(entry.item)) WEIR_CHECK(fall_back(entry, no_time(), now));
   }
   return {};
 }
@@ -146,9 +147,9 @@ Result<JobEngine::Fit> JobEngine::fill_item(const PlanEntry& entry, std::uint64_
                                             Time now) {
   auto& filling = *filling_;
   const auto item = entry.item;
-  // Another's answer is its own; or it was rejected, in an image that was begun before.
+  // Another's answer is its own; or it was rejected, in an image that was begun before; or it goes by the standard API.
   WEIR_TRY(const bool open, is_open(item));
-  if (!open) return Fit::kSkipped;
+  if (!open || (left_batch(item) && filling.from != Filling::From::kReplan)) return Fit::kSkipped;
   auto source_item = parts_.source.item(item);
   if (!source_item || source_item->rejected) {
     const auto error = source_item ? *source_item->rejected : source_item.error();

@@ -62,7 +62,7 @@ Result<void> JobEngine::refuse_line(BatchRun& run, const provider::Finished& fin
   for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
     WEIR_TRY(const auto entry, member(run.state.members, sequence));
     WEIR_TRY(const bool open, is_open(entry.item));
-    if (open && ++line == *finished.line)  // the others have no line
+    if (open && !left_batch(entry.item) && ++line == *finished.line)  // the others have no line
       return end_failed(entry.item, ResultLog::kNoSequence, finished.error);
   }
   return {};
@@ -75,7 +75,7 @@ Result<void> JobEngine::send_in_halves(BatchRun& run) {
   while (first < members.count && live < run.state.items / 2) {
     WEIR_TRY(const auto entry, member(members, first++));
     WEIR_TRY(const bool open, is_open(entry.item));
-    live += open ? 1 : 0;
+    live += open && !left_batch(entry.item) ? 1 : 0;
   }
   job_.parts.push_back({{.planned = members.planned,
                          .first = members.first + first,

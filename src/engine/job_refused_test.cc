@@ -288,5 +288,24 @@ TEST_F(JobCancel, ASyncAnswerUnderWayIsTaken) {
   EXPECT_EQ(ledger().size(), 1U);
 }
 
+// Found by simulation: the part's items were in flight when the process died, and the part was still planned.
+TEST_F(JobRefused, WhatAPartSentBeforeACrashIsNotSentWithThePartAgain) {
+  source.items = 8;
+  options.concurrency_max = 32;
+  options.deadline = now + 26h;
+  start();
+  answer("create", 400);
+  turn();
+  now += 25h + 50min;  // no time for another batch
+  answer("create", 400);
+  for (int i = 0; i < 3; ++i) turn();  // two quarters and the other half
+  ASSERT_EQ(waiting("sync"), 8U);
+  calls.clear();
+  open();
+  for (int i = 0; i < 10; ++i) turn_after(1s);
+  EXPECT_EQ(waiting("sync"), 8U);
+  EXPECT_EQ(store.job().batches, 2U);
+}
+
 }  // namespace
 }  // namespace weir::engine

@@ -162,6 +162,7 @@ Result<void> JobEngine::settle(std::uint64_t number, const provider::Settlement&
     state.confirmed = false;
     state.lines.clear();
   }
+  std::erase(ids_claimed_, state.view.provider_batch_id);
   --batches_held_;
   job_.phase = JobPhase::kRunning;
   job_.ended_at = {};

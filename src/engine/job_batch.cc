@@ -32,7 +32,8 @@ std::string_view explain(StopCause cause) {
 
 Result<void> JobEngine::feed(BatchRun& run, provider::BatchEvent event, Time now) {
   run.wake_at.reset();
-  std::vector<std::string> taken = batches_over_, claimed;
+  auto taken = ids_taken_;
+  auto claimed = ids_claimed_;
   for (const auto& [number, other] : batches_) {
     const auto& id = other.state.view.provider_batch_id;
     if (number == run.state.number || id.empty()) continue;
@@ -86,6 +87,12 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
   return {};
 }
 
+// Of a batch that does not run any more: no other can be the same one, unless it is held before its rows have told.
+void JobEngine::keep_id(const BatchState& batch, bool held) {
+  const auto& id = batch.view.provider_batch_id;
+  if (!id.empty()) (held && batch.unsure() ? ids_claimed_ : ids_taken_).push_back(id);
+}
+
 // Why the batch should be stopped now; kNone: it should not, or was told already.
 StopCause JobEngine::stop_cause(const BatchRun& run, Time now) const {
   const auto& state = run.state;
@@ -134,6 +141,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   using Outcome = provider::Finished::Outcome;
   run.dirty = must_commit_ = true;
   auto& state = run.state;
+  keep_id(state, finished.outcome == Outcome::kHeld);
   if (finished.outcome == Outcome::kHeld) {
     state.phase = BatchPhase::kHeld;
     state.reason = finished.error.text();
@@ -142,7 +150,6 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
     reason(fmt::format("batch {} is held: {}", state.number, state.reason));
     return {};
   }
-  if (!state.view.provider_batch_id.empty()) batches_over_.push_back(state.view.provider_batch_id);
   release(state.ceiling);
   images_done_.push_back(image_path(state.number));
   state.image_kept = false;

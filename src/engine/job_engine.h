@@ -316,6 +316,7 @@ class JobEngine {
 
   // job_batch.cc and job_refused.cc: a batch's life
   Result<void> feed(BatchRun& run, provider::BatchEvent event, Time now);
+  void keep_id(const BatchState& batch, bool held);
   Result<void> perform(BatchRun& run, provider::Step step, Time now);
   Result<void> batch_timers(Time now);
   Result<void> finish_batch(BatchRun& run, const provider::Finished& finished, Time now);
@@ -388,8 +389,8 @@ class JobEngine {
   std::optional<Planning> planning_;
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
-  std::vector<std::string>
-      batches_over_;  // provider's ids of batches that ended: a few bytes a batch
+  // Provider's ids of batches that ended or are held, and of those that are held unsure: a few bytes a batch.
+  std::vector<std::string> ids_taken_, ids_claimed_;
 
   std::vector<cost::LedgerEntry> ledger_pending_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>>

@@ -60,9 +60,8 @@ Result<void> JobEngine::load_batch(const LoadedAggregate& aggregate) {
   WEIR_TRY(run.state, BatchState::decode(aggregate.state));
   run.version = aggregate.version;
   const auto phase = run.state.phase;
+  if (phase != BatchPhase::kRunning) keep_id(run.state, phase == BatchPhase::kHeld);
   if (phase == BatchPhase::kEnded || phase == BatchPhase::kRefused) {
-    if (!run.state.view.provider_batch_id.empty())
-      batches_over_.push_back(run.state.view.provider_batch_id);
     ++batches_ended_;
     images_done_.push_back(
         image_path(run.state.number));  // in case the process died between commit and removal

@@ -183,6 +183,9 @@ Result<BatchLimits> parse_batch(Value value, const Place& place) {
     target = static_cast<std::uint64_t>(number);
     return {};
   };
+  const auto optional_field = [&](std::string_view key, std::uint64_t& target) -> Result<void> {
+    return value.find(key) ? unsigned_field(key, target) : Result<void>();
+  };
   const auto seconds_field = [&](std::string_view key, Duration& target) -> Result<void> {
     WEIR_TRY(const auto number, required_integer(value, key, place));
     target = std::chrono::seconds(number);
@@ -191,6 +194,9 @@ Result<BatchLimits> parse_batch(Value value, const Place& place) {
   WEIR_CHECK(unsigned_field("requests_max", limits.requests_max));
   WEIR_CHECK(unsigned_field("bytes_max", limits.bytes_max));
   WEIR_CHECK(unsigned_field("line_bytes_max", limits.line_bytes_max));
+  WEIR_CHECK(optional_field("requests_min", limits.requests_min));
+  WEIR_CHECK(optional_field("creates_per_hour_max", limits.creates_per_hour_max));
+  WEIR_CHECK(optional_field("enqueued_tokens_max", limits.enqueued_tokens_max));
   WEIR_CHECK(seconds_field("window_s", limits.window));
   WEIR_CHECK(seconds_field("create_visibility_max_s", limits.create_visibility_max));
   WEIR_CHECK(seconds_field("poll_min_s", limits.poll_min));

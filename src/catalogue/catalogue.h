@@ -59,11 +59,14 @@ struct Model {
 };
 
 struct BatchLimits {
+  std::uint64_t requests_min = 0;  // fewer are refused
   std::uint64_t requests_max = 0;
   std::uint64_t bytes_max = 0;
   std::uint64_t line_bytes_max = 0;
-  Duration window{};                 // the provider gives up after it
-  Duration create_visibility_max{};  // after it, a create that is not listed was not made
+  std::uint64_t creates_per_hour_max = 0;  // 0: none is published
+  std::uint64_t enqueued_tokens_max = 0;   // input of a model's unfinished batches; 0: not known
+  Duration window{};                       // the provider gives up after it
+  Duration create_visibility_max{};        // after it, a create that is not listed was not made
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
   bool cancel_keeps_results = true;

@@ -106,6 +106,7 @@ TEST(Catalogue, ProvidersHaveTheirLimits) {
   ASSERT_NE(openai, nullptr);
   ASSERT_TRUE(openai->batch.has_value());
   EXPECT_EQ(openai->batch->requests_max, 50'000U);
+  EXPECT_EQ(openai->batch->creates_per_hour_max, 2000U);
   EXPECT_FALSE(openai->batch->mixed_models);
   const auto* anthropic = built_in().find("anthropic");
   EXPECT_EQ(anthropic->batch->requests_max, 100'000U);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "engine/batch_quota.h"
 #include "provider/rate_limits.h"
 
 namespace weir::engine {
@@ -40,6 +41,7 @@ class Account {
   void observed(const provider::RateLimits& limits);
   /// Whether the job was refused, and has had no turn since.
   [[nodiscard]] bool waits(Seat seat) const { return seats_.at(seat).waits; }
+  [[nodiscard]] BatchQuota& batches() { return batches_; }
   /// The job has nothing to send any more, for now.
   void rest(Seat seat) { seats_.at(seat).waits = false; }
 
@@ -63,6 +65,7 @@ class Account {
   Seat next_seat_ = 1;
   std::optional<Time> pause_until_;
   std::optional<provider::RateWindow> requests_, tokens_;
+  BatchQuota batches_;
 };
 
 }  // namespace weir::engine

@@ -151,6 +151,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
     return {};
   }
   release(state.ceiling);
+  account_->batches().dequeue(state.id);
   images_done_.push_back(image_path(state.number));
   state.image_kept = false;
   ++batches_ended_;

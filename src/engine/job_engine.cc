@@ -22,7 +22,10 @@ JobEngine::JobEngine(JobOptions options, JobParts parts)
       account_(parts.account ? parts.account : own_account_.get()),
       seat_(account_->join()) {}
 
-JobEngine::~JobEngine() { account_->leave(seat_); }
+JobEngine::~JobEngine() {
+  for (const auto& [number, run] : batches_) account_->batches().dequeue(run.state.id);
+  account_->leave(seat_);
+}
 
 Result<std::unique_ptr<JobEngine>> JobEngine::create(JobOptions options, JobParts parts, Time now) {
   std::unique_ptr<JobEngine> engine(new JobEngine(std::move(options), parts));

@@ -194,6 +194,7 @@ class JobEngine {
     MemberRange range;  // may hold more than fits
     BatchState state;
     std::unique_ptr<File> image;
+    std::uint64_t items_max = 0, bytes_max = 0, tokens_max = 0;
     std::string path, buffer;
     std::uint64_t written = 0;
     std::string digest;  // chained over what was flushed
@@ -250,7 +251,7 @@ class JobEngine {
 
   // job_recover.cc: what an earlier process left
   Result<void> resume(std::vector<LoadedAggregate> loaded, Time now);
-  Result<void> load_batch(const LoadedAggregate& aggregate);
+  Result<void> load_batch(const LoadedAggregate& aggregate, Time now);
   Result<void> recover_journal();
   Result<void> settle_left_over(const JournalEntry& entry, bool answered);
 
@@ -302,6 +303,13 @@ class JobEngine {
   Result<void> flush_image();
   void advance();
   Result<void> drop_filling();
+
+  // job_quota.cc: what the provider's queue takes
+  Time next_batch_at(Time now);
+  std::uint64_t queue_room() const;
+  void limit(Filling& filling) const;
+  void enqueue(const BatchState& batch);
+  Result<void> too_few(Time now);
   Result<void> finish_filling(Time now);
   std::vector<PlanEntry> replan_candidates() const;
   std::string image_path(std::uint64_t number) const;

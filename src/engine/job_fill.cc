@@ -4,13 +4,12 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "cost/pricing.h"
 #include "engine/job_engine.h"
 
 namespace weir::engine {
 namespace {
 
-// A batch is filled to 90 % of the provider's limits: theirs are counted their way.
-constexpr std::uint64_t filled(std::uint64_t limit) { return limit / 10 * 9; }
 // Image bytes encoded in one turn: the engine answers events in between.
 constexpr std::uint64_t kFillBytesPerTurn = 4U << 20;
 constexpr std::uint64_t kImageBuffer = 1U << 20;
@@ -41,10 +40,6 @@ std::vector<PlanEntry> JobEngine::replan_candidates() const {
 
 Result<void> JobEngine::plan_batches(Time now) {
   if (filling_) return fill(now);
-  if (batch_pause_until_) {
-    if (now < *batch_pause_until_) return {};
-    batch_pause_until_.reset();
-  }
   if (spend_stopped_ || spend_waits_ || running() >= options_.batches_running_max) return {};
   if (!job_.parts.empty()) return plan_part(now);
   if (stage_under_way()) return {};
@@ -54,15 +49,16 @@ Result<void> JobEngine::plan_batches(Time now) {
     next.first = job_.next_place;
     next.count = end - job_.next_place;
     if (rest_standard_) return {};
+    const Time begin = next_batch_at(now);
     rest_standard_ =
-        options_.fallback_to_standard && !time_for_a_batch(job_.items - job_.next_place, now);
+        options_.fallback_to_standard && !time_for_a_batch(job_.items - job_.next_place, begin);
     if (rest_standard_) {
       reason(
           "there is no time for another batch before the deadline: the rest goes by the standard "
           "API");
       return {};
     }
-    return start_filling(Filling::From::kOrder, next, now);
+    return begin > now ? Result<void>() : start_filling(Filling::From::kOrder, next, now);
   }
   return plan_again(now);
 }
@@ -81,8 +77,9 @@ bool JobEngine::stage_under_way() {
 // What the provider refused, without the line that it named, or in halves.
 Result<void> JobEngine::plan_part(Time now) {
   const auto members = job_.parts.back().members;
-  if (!options_.fallback_to_standard || time_for_a_batch(members.count, now))
-    return start_filling(Filling::From::kPart, members, now);
+  const Time begin = next_batch_at(now);
+  if (!options_.fallback_to_standard || time_for_a_batch(members.count, begin))
+    return begin > now ? Result<void>() : start_filling(Filling::From::kPart, members, now);
   job_.parts.pop_back();
   job_dirty_ = true;
   for (std::uint64_t sequence = 0; sequence < members.count; ++sequence) {
@@ -98,7 +95,9 @@ Result<void> JobEngine::plan_part(Time now) {
 Result<void> JobEngine::plan_again(Time now) {
   const auto candidates = replan_candidates();
   if (candidates.empty() || (candidates.size() < kReplanMin && running() > 0)) return {};
-  if (time_for_a_batch(candidates.size(), now)) {
+  const Time begin = next_batch_at(now);
+  if (time_for_a_batch(candidates.size(), begin)) {
+    if (begin > now) return {};
     const MemberRange range{.planned = true, .first = plan_->entries(), .count = candidates.size()};
     for (const auto& entry : candidates) WEIR_CHECK(plan_->append(entry));
     return start_filling(Filling::From::kReplan, range, now);
@@ -117,6 +116,7 @@ Result<void> JobEngine::start_filling(Filling::From from, MemberRange range, Tim
   filling.state.members = {.planned = range.planned, .first = range.first};
   if (ahead() && from == Filling::From::kOrder)
     filling.state.ahead = job_.stages[job_.stage].probe ? Ahead::kProbe : Ahead::kPriming;
+  limit(filling);
   filling.path = image_path(filling.state.number);
   WEIR_TRY(filling.image, parts_.files.open(filling.path));
   WEIR_CHECK(filling.image->truncate(0));
@@ -127,12 +127,11 @@ Result<void> JobEngine::start_filling(Filling::From from, MemberRange range, Tim
 
 Result<void> JobEngine::fill(Time now) {
   auto& filling = *filling_;
-  const auto& limits = *parts_.provider.batch;
   const auto started_at = filling.written;
   for (;;) {
     auto& state = filling.state;
     auto& sequence = state.members.count;
-    if (sequence == filling.range.count || state.items >= filled(limits.requests_max))
+    if (sequence == filling.range.count || state.items >= filling.items_max)
       return finish_filling(now);
     WEIR_TRY(const auto entry, member(filling.range, sequence));
     WEIR_TRY(const auto fit, fill_item(entry, sequence, now));
@@ -182,7 +181,10 @@ Result<JobEngine::Fit> JobEngine::fill_item(const PlanEntry& entry, std::uint64_
     return Fit::kSkipped;
   }
   const auto total = filling.written + buffer.size() + format.tail.size();
-  const bool full = filling.state.items > 0 && total > filled(limits.bytes_max);
+  const bool full =
+      filling.state.items > 0 &&
+      (total > filling.bytes_max ||
+       static_cast<std::uint64_t>(cost::estimate_tokens(total).count) > filling.tokens_max);
   const Money ceiling = ceiling_of(request, llm::Route::kBatch, bytes, now);
   if (full || !affordable(ceiling)) {
     buffer.resize(before);
@@ -228,6 +230,8 @@ Result<void> JobEngine::drop_filling() {
 // The image is whole: the batch becomes an aggregate.
 Result<void> JobEngine::finish_filling(Time now) {
   auto& filling = *filling_;
+  if (filling.state.items > 0 && filling.state.items < parts_.provider.batch->requests_min)
+    return too_few(now);
   advance();
   if (filling.state.items == 0)
     return drop_filling();  // every item was rejected, or nothing is affordable: no batch
@@ -246,6 +250,8 @@ Result<void> JobEngine::finish_filling(Time now) {
     }
   }
   reserve(filling.state.ceiling);
+  account_->batches().created(filling.state.planned_at, now);
+  enqueue(filling.state);
   BatchRun run;
   run.state = std::move(filling.state);
   filling_.reset();

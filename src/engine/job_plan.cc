@@ -118,6 +118,8 @@ void JobEngine::plan_stages(const plan::PrefixPlan& prefixes, Time now) {
   if (probe.items == 0) return reason("cache: " + probe.reason);
   if (readers < plan::kProbeItemsMin)
     return reason("cache: no probe: too few of the first items read what others write");
+  if (end - place < parts_.provider.batch->requests_min)
+    return reason("cache: no probe: the provider takes no batch so small");
   reason("cache: " + probe.reason);
   job_.stages.push_back({.end = end, .probe = true});
 }

@@ -21,7 +21,7 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
       WEIR_TRY(job_, JobState::decode(aggregate.state));
       job_version_ = aggregate.version;
     } else {
-      WEIR_CHECK(load_batch(aggregate));
+      WEIR_CHECK(load_batch(aggregate, now));
       last_batch = std::max(last_batch, aggregate.number);
     }
   }
@@ -50,16 +50,18 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   for (auto& [number, run] : batches_) {
     run.resumed_at = now;
     WEIR_CHECK(feed(run, {.kind = provider::BatchEvent::Kind::kRestarted}, now));
+    enqueue(run.state);
     if (run.wake_at) run.wake_at = std::min(*run.wake_at, now + kWaitAtRestartMax);
   }
   return {};
 }
 
-Result<void> JobEngine::load_batch(const LoadedAggregate& aggregate) {
+Result<void> JobEngine::load_batch(const LoadedAggregate& aggregate, Time now) {
   BatchRun run;
   WEIR_TRY(run.state, BatchState::decode(aggregate.state));
   run.version = aggregate.version;
   const auto phase = run.state.phase;
+  account_->batches().created(run.state.planned_at, now);
   if (phase != BatchPhase::kRunning) keep_id(run.state, phase == BatchPhase::kHeld);
   if (phase == BatchPhase::kEnded || phase == BatchPhase::kRefused) {
     ++batches_ended_;

@@ -54,6 +54,8 @@ std::string batch_obstacle(const PlanInput& input) {
   if (!input.provider.batch || !input.model.batch)
     return fmt::format("{} has no batch price for {}", input.provider.name, input.model.name);
   if (input.shape.items < kBatchItemsMin) return "a single item is not worth a batch";
+  if (const auto least = input.provider.batch->requests_min; input.shape.items < least)
+    return fmt::format("{} takes at least {} items in a batch", input.provider.name, least);
   const auto& window = input.provider.batch->window;
   if (!input.deadline) return {};
   const Duration left = *input.deadline - input.now;
@@ -93,7 +95,10 @@ PrefixSettings settings_of(const PlanInput& input, Route route) {
   // Tokens are estimated, and a prefix that turns out too short is silently uncached and costs nothing: so lean towards marking.
   settings.prefix_min.count = settings.prefix_min.count * 3 / 4;
   // Where writes are free, the few that miss for want of a prime cost less than the wait.
-  if (!time_to_prime(input) || settings.mode == CacheMode::kAutomatic) settings.prime_items_min = 0;
+  // And a batch of one is not everywhere taken.
+  const bool small_batches = !input.provider.batch || input.provider.batch->requests_min <= 1;
+  if (!small_batches || !time_to_prime(input) || settings.mode == CacheMode::kAutomatic)
+    settings.prime_items_min = 0;
   if (input.caching) return settings;
   settings.mode = CacheMode::kNone;
   settings.ttls.clear();

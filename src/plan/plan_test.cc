@@ -164,6 +164,27 @@ TEST(PlanJob, ADeadlineInsideTheBatchWindowLeavesTimeForTheTail) {
   EXPECT_EQ(plan_of(input, kLong).job.route, Route::kBatch);
 }
 
+TEST(PlanJob, FewerThanTheProvidersMinimumAreNoBatchAndNothingSmallGoesAhead) {
+  auto provider = *catalogue::resolve(catalogue(), kSonnet)->provider;
+  provider.batch->requests_min = 100;
+  const auto found = catalogue::resolve(catalogue(), kSonnet);
+  const auto planned = [&](Shape shape) {
+    const auto whole = input_for(kSonnet, shape);
+    return plan_of(PlanInput{.provider = provider,
+                             .model = *found->model,
+                             .wish = whole.wish,
+                             .shape = whole.shape,
+                             .now = kNow},
+                   shape);
+  };
+  auto shape = kLong;
+  EXPECT_EQ(planned(shape).job.route, Route::kBatch);
+  EXPECT_EQ(planned(shape).prefixes.stages, 1U);
+  shape.items = 99;
+  EXPECT_EQ(planned(shape).job.route, Route::kSync);
+  EXPECT_THAT(planned(shape).job.reason, HasSubstr("takes at least 100 items in a batch"));
+}
+
 TEST(PlanJob, TheUsersRouteBinds) {
   EXPECT_EQ(plan_of(kSonnet, kLong, RouteWish::kSync).job.route, Route::kSync);
   auto shape = kLong;

@@ -203,6 +203,17 @@ Retries draw_retries(std::uint64_t seed) {
   return r;
 }
 
+// From a stream of its own as well.
+void draw_prompts(Scenario& s) {
+  SeededRandom random(hash64("prompts", s.seed));
+  Rules rules(random);
+  if (rules.maybe(s.long_prefix ? 0.5 : 0.05)) s.tenants = rules.between(2, 5);
+  if (rules.maybe(0.2)) s.ready_made = true;
+  if (rules.maybe(0.1)) s.requests_min = rules.between(2, 12);
+  if (rules.maybe(0.1)) s.creates_per_hour = rules.between(1, 4);
+  if (rules.maybe(0.1)) s.enqueued_tokens = rules.between(2000, 40000);
+}
+
 }  // namespace
 
 Scenario Scenario::draw(std::uint64_t seed) {
@@ -232,6 +243,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   if (rules.maybe(0.2)) s.disk_failures_max = rules.between(1, 4);
   if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
   s.retries = draw_retries(seed);
+  draw_prompts(s);
   return s;
 }
 
@@ -269,7 +281,8 @@ Scenario Scenario::small_retry(std::string provider, std::string model, plan::Ro
 std::string Scenario::text() const {
   const auto* route = wish == plan::RouteWish::kSync ? "sync" : "batch";
   return fmt::format(
-      "seed {}: {}/{} {}, {} items, prefix {}, {} crashes within {} operations, {:.1f} of them "
+      "seed {}: {}/{} {}, {} items{}, prefix {}, {} tenants, batches of {} at least, {} an hour, "
+      "{} tokens queued, {} crashes within {} operations, {:.1f} of them "
       "power losses, "
       "{} disk failures, "
       "{} drains, "
@@ -280,9 +293,11 @@ std::string Scenario::text() const {
       "{}, away for days {:.1f}, created {} off, mis-keyed {:.2f}, told cancelled {:.2f}, retries "
       "{} of {:.1f}{} refused {:.1f} with {} "
       "crashes within {} operations, faults {}",
-      seed, provider, model, route, items, long_prefix ? "long" : "short", crashes_max, crash_span,
-      death ? *death == Death::kPowerLoss : power_losses, disk_failures_max, drains_max, repeated,
-      bad, fallback, batch_timeout ? human_duration(*batch_timeout) : "none",
+      seed, provider, model, route, items, ready_made ? " ready-made" : "",
+      long_prefix ? "long" : "short", tenants, requests_min, creates_per_hour, enqueued_tokens,
+      crashes_max, crash_span, death ? *death == Death::kPowerLoss : power_losses,
+      disk_failures_max, drains_max, repeated, bad, fallback,
+      batch_timeout ? human_duration(*batch_timeout) : "none",
       fallback_timeout ? human_duration(*fallback_timeout) : "none", cancel_at.has_value(),
       deadline ? human_duration(*deadline) : "none", spend_max ? to_usd(*spend_max) : "none",
       batch_requests, batches_running, concurrency, not_sent, human_duration(clock_wrong_max),
@@ -295,6 +310,12 @@ Documents::Documents(const Scenario& scenario) : scenario_(scenario) {
   prefix_ = "Say what the document is about.\n";
   for (int i = 0; scenario.long_prefix && i < 420; ++i)
     prefix_ += fmt::format("Rule {}: be brief.\n", i);
+}
+
+std::string Documents::tenant_text(std::uint64_t tenant) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += fmt::format("Tenant {} keeps to custom {}.\n", tenant, i);
+  return text;
 }
 
 bool Documents::rejected(std::uint64_t index) const {
@@ -330,10 +351,34 @@ Result<engine::Item> Documents::item(std::uint64_t index) {
     text += fmt::format(" {}", kBad);
   for (auto words = 3 + random.below(20); words > 0; --words)
     text += fmt::format(" stone{}", random.below(100));
-  item.request.system.push_back({.text = prefix_});
-  item.request.messages.push_back(
-      {.role = llm::Role::kUser, .content = {{.text = std::move(text)}}});
+  std::vector<std::string> pieces;
+  if (scenario_.tenants > 0) pieces.push_back(tenant_text(first % scenario_.tenants));
+  pieces.push_back(std::move(text));
+  if (scenario_.ready_made) item.request.raw = body_of(pieces);
+  else item.request.system.push_back({.text = prefix_});
+  if (scenario_.ready_made) return item;
+  auto& content = item.request.messages.emplace_back().content;
+  for (auto& piece : pieces) content.push_back({.text = std::move(piece), .goes_on = true});
+  content.back().goes_on = false;
   return item;
+}
+
+// As a caller would write it: the shape that both providers take.
+llm::RawBody Documents::body_of(const std::vector<std::string>& pieces) const {
+  json::Writer w;
+  const auto block = [&](std::string_view text) {
+    w.begin_object().field("type", "text").field("text", text).end_object();
+  };
+  w.begin_object().field("model", scenario_.model);
+  const bool openai = scenario_.provider == "openAI";
+  w.field(openai ? "max_completion_tokens" : "max_tokens", std::int64_t{200});
+  if (!openai) w.field("system", prefix_);
+  w.key("messages").begin_array();
+  if (openai) w.begin_object().field("role", "developer").field("content", prefix_).end_object();
+  w.begin_object().field("role", "user").key("content").begin_array();
+  for (const auto& piece : pieces) block(piece);
+  return {.dialect = openai ? llm::Dialect::kOpenAIChat : llm::Dialect::kAnthropicMessages,
+          .bytes = w.end_array().end_object().end_array().end_object().take()};
 }
 
 Result<engine::CheckedText> Documents::check(const llm::Response& response) {

@@ -32,9 +32,14 @@ struct Scenario {
   plan::RouteWish wish = plan::RouteWish::kAuto;
   std::uint64_t items = 0;
   bool long_prefix = false;  // long enough for the prompt cache
-  double rejected = 0;       // share of items that were no good at accept
-  double unfit = 0;          // share of answers that fail their check
-  double repeated = 0;       // share of items that ask what an earlier one asks, and are not sent
+  std::uint64_t tenants =
+      0;  // each with a long text of its own behind the prefix; the items take turns
+  bool ready_made = false;  // items are whole request bodies
+  // Of the provider's batch queue; 0: none.
+  std::uint64_t requests_min = 0, creates_per_hour = 0, enqueued_tokens = 0;
+  double rejected = 0;  // share of items that were no good at accept
+  double unfit = 0;     // share of answers that fail their check
+  double repeated = 0;  // share of items that ask what an earlier one asks, and are not sent
   double bad = 0;  // share of items that get a whole batch refused, without a word which they are
   bool fallback = true;  // to the standard API
   std::optional<Duration> batch_timeout, fallback_timeout;
@@ -90,6 +95,9 @@ class Documents final : public engine::ItemSource {
   static constexpr std::string_view kBad = "unspeakable";
 
  private:
+  static std::string tenant_text(std::uint64_t tenant);
+  [[nodiscard]] llm::RawBody body_of(const std::vector<std::string>& pieces) const;
+
   const Scenario& scenario_;
   std::string prefix_;
 };

@@ -64,6 +64,9 @@ World::World(const Scenario& scenario, MakeMutation mutation)
   provider_ = *built_in_catalogue().find(scenario.provider);
   // The limit is the provider's, ninety per cent of it are used.
   provider_.batch->requests_max = std::min(provider_.batch->requests_max, scenario.batch_requests);
+  provider_.batch->requests_min = scenario.requests_min;
+  provider_.batch->creates_per_hour_max = scenario.creates_per_hour;
+  provider_.batch->enqueued_tokens_max = scenario.enqueued_tokens;
   adapter_ = find_adapter(scenario.provider);
   WEIR_ASSERT(adapter_ != nullptr);
   credentials_ = {.base_path = scenario.provider == "openAI" ? "/openAI/v1" : "/anthropic",

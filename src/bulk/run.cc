@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "bulk/console.h"
 #include "bulk/finish.h"
+#include "bulk/hits_file.h"
 #include "bulk/owner.h"
 #include "bulk/run_setup.h"
 #include "bulk/tell_rejected.h"
@@ -42,6 +43,7 @@ struct Run {
   std::optional<engine::JobState> earlier;  // the job that this run goes on with
   std::unique_ptr<AcceptedInput> input;
   std::unique_ptr<JobSource> source;
+  plan::PrefixStats new_hits;
   std::unique_ptr<runtime::SqliteStore> store;
   std::unique_ptr<runtime::MappedJournal> journal;
   runtime::PosixFiles files;
@@ -200,12 +202,20 @@ Result<void> make_engine(Run& run) {
       .output_path = options.output,
       .output_max = {options.output_max.value_or(kOutputMaxDefault)}};
   if (options.fallback_timeout) job.fallback_timeout = *options.fallback_timeout;
-  WEIR_TRY(run.engine,
-           engine::JobEngine::create(
-               std::move(job),
-               {*run.setup.adapter, *run.setup.model.provider, *run.setup.model.model,
-                run.credentials, *run.source, *run.store, run.files, *run.journal, run.random},
-               now));
+  WEIR_TRY(run.engine, engine::JobEngine::create(
+                           std::move(job),
+                           {.adapter = *run.setup.adapter,
+                            .provider = *run.setup.model.provider,
+                            .model = *run.setup.model.model,
+                            .credentials = run.credentials,
+                            .source = *run.source,
+                            .store = *run.store,
+                            .files = run.files,
+                            .journal = *run.journal,
+                            .random = run.random,
+                            .known_hits = options.hits_path.empty() ? nullptr : &run.setup.hits,
+                            .new_hits = options.hits_path.empty() ? nullptr : &run.new_hits},
+                           now));
   return {};
 }
 
@@ -325,6 +335,13 @@ void run_loop(Run& run, Result<void>& outcome) {
   run.io.run();
 }
 
+// They are advice: without them the next job plans by the catalogue.
+void keep_hits(Run& run) {
+  if (run.new_hits.size() == 0) return;
+  if (const auto kept = add_hits(run.options.hits_path, run.new_hits); !kept)
+    run.console.note("the cache hits seen are not kept: " + kept.error().text());
+}
+
 ExitCode conclude(Run& run, const Result<void>& outcome) {
   const bool interrupted = run.interrupted;
   if (!outcome && interrupted && !run.driver) {
@@ -388,6 +405,7 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter, const O
     return refused(connected.error());
   Result<void> outcome;
   run_loop(run, outcome);
+  keep_hits(run);
   return conclude(run, outcome);
 }
 

@@ -31,8 +31,9 @@ struct RunOptions {
   std::optional<std::int64_t> output_max;
   std::optional<double> temperature;
   std::optional<Money> spend_max;
-  std::string label;  // a field with the true value of the answer's field of the same name
-  std::string clock;  // "" or "sim:URL"
+  std::string label;      // a field with the true value of the answer's field of the same name
+  std::string hits_path;  // cache hits that jobs saw; empty: none are kept
+  std::string clock;      // "" or "sim:URL"
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);
   bool dedup = false;  // identical requests are sent once
   bool caching = true, dry_run = false, strict = false, json = false, restart = false,

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/hash.h"
+#include "bulk/hits_file.h"
 #include "runtime/posix_files.h"
 
 namespace weir::bulk {
@@ -45,6 +46,7 @@ Result<void> check_output(const RunOptions& options) {
   if (same(options.prompt_path)) return bad("the prompt as well");
   if (same(options.schema_path)) return bad("the schema as well");
   if (same(options.key_file)) return bad("the key file as well");
+  if (same(options.hits_path)) return bad("the file of cache hits as well");
   if (!fs::is_directory(options.input, ignored)) return {};
   const auto folder = fs::canonical(options.input, ignored);
   const auto inside =
@@ -139,6 +141,9 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
   if (setup->schema && !setup->prompt)
     return fail(ErrorKind::kInvalidArgument, "a schema needs a prompt",
                 "ready-made requests carry their own schema");
+  if (!options.hits_path.empty()) {
+    WEIR_TRY(setup->hits, read_hits(options.hits_path));
+  }
   setup->folder = options.output + ".weir";
   std::error_code code;
   setup->input_path =

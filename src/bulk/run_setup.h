@@ -7,6 +7,7 @@
 #include "bulk/job_source.h"
 #include "bulk/run.h"
 #include "http/url.h"
+#include "plan/prefix_stats.h"
 #include "runtime/clock.h"
 
 namespace weir::bulk {
@@ -19,6 +20,7 @@ struct RunSetup {
   std::unique_ptr<prompt::Template> prompt;
   std::unique_ptr<prompt::AnswerSchema> schema;
   std::string prompt_text;
+  plan::PrefixStats hits;                        // that earlier jobs saw
   std::unique_ptr<runtime::RuntimeClock> clock;  // from connect_clock()
   std::string folder;                            // <output>.weir
   std::string input_path;                        // absolute, or "-"

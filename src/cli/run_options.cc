@@ -58,6 +58,9 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
                  "the longest time to submit a batch, before its items go by the standard API "
                  "(default 30m)");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
+  run.add_option("--cache-hits", o.hits_path,
+                 "file that jobs share: how often batches hit the cache is read from it before "
+                 "planning, and added to it");
   run.add_option(
       "--spend-max", flags.spend_max,
       "dollars: every attempt reserves the most it can cost; stops before it would pass this");
@@ -89,7 +92,8 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
 
 // Of one start only: they say nothing about the job.
 constexpr std::array<std::string_view, 5> kNotKept{"help", "restart", "dry-run", "json", "quiet"};
-constexpr std::array<std::string_view, 5> kPaths{"input", "output", "prompt", "schema", "key-file"};
+constexpr std::array<std::string_view, 6> kPaths{"input",  "output",   "prompt",
+                                                 "schema", "key-file", "cache-hits"};
 
 std::string name_of(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : option.get_lnames().front();

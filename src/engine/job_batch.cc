@@ -162,6 +162,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   job_.refusals_in_a_row = 0;
   queue_full_ = 0;
   observe_reads();
+  tell_hits(now);
   const bool stopped = state.stop != StopCause::kNone;
   const Error why{.kind = stopped ? ErrorKind::kDeadlineExceeded : ErrorKind::kUnavailable,
                   .message = fmt::format("batch {} ended ({}) without a result for it{}",

@@ -8,6 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Bench;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Outcome = cost::LedgerEntry::Outcome;
@@ -586,6 +587,70 @@ TEST_F(JobPriming, BelowBreakEvenTheNextBatchIsNotMarked) {
   EXPECT_FALSE(store.job().marking);
   EXPECT_THAT(store.job().reasons.back(), HasSubstr("below the break-even of 22 %"));
   EXPECT_THAT(files.bytes("store/batch-3.image"), Not(HasSubstr("+ text")));
+}
+
+// --- What earlier jobs saw -----------------------------------------------------------------------------------------
+
+class JobHits : public JobPriming {
+ protected:
+  JobHits() {
+    options.identity.endpoint = "https://word";
+    known_hits = &known_;
+    new_hits = &new_;
+  }
+  plan::PrefixStats::Key key_{.account = "https://word ", .model = "m"};
+  plan::PrefixStats known_, new_;
+
+  // The bulk behind the prime is answered: `hits` of its 59 rows read the cache.
+  void run_job(std::uint64_t hits) {
+    run_batch_to_collect();
+    rows(ok(0));
+    end_batch();
+    answer("create", 200);
+    turn();
+    turn_after(10s);
+    answer("poll", 200, "ended");
+    turn();
+    std::string text;
+    for (std::uint64_t sequence = 0; sequence < 59; ++sequence)
+      text += fmt::format("{} ok 10 {} 2\n", row_id(sequence, 2), sequence < hits ? 5 : 0);
+    rows(text);
+    turn();
+  }
+};
+
+TEST_F(JobHits, AJobTellsWhatItSawOnceAcrossARestart) {
+  run_job(12);
+  EXPECT_EQ(new_.size(), 0U);
+  open();  // it died before the batch was over: the next process tells
+  turn();
+  answer("delete", 200);
+  turn();
+  EXPECT_DOUBLE_EQ(new_.seen(key_, now).requests, 59);
+  EXPECT_DOUBLE_EQ(new_.seen(key_, now).hits, 12);
+  open();
+  turn();
+  EXPECT_DOUBLE_EQ(new_.seen(key_, now).requests, 59);
+}
+
+TEST_F(JobHits, WhereEarlierJobsSawFewHitsNothingIsMarked) {
+  known_.observe(key_, 20, 400, now);
+  open();
+  turn();
+  EXPECT_EQ(engine->job().plan.cache.policy, llm::CachePolicy::kUntouched);
+  EXPECT_TRUE(engine->job().stages.empty());
+  EXPECT_THAT(
+      engine->job().reasons,
+      Contains(HasSubstr("a hit rate of 7 % is expected by the 400 answers seen lately; the "
+                         "catalogue says 90 %")));
+  EXPECT_THAT(files.bytes("store/batch-1.image"), Not(HasSubstr("+ text")));
+}
+
+TEST_F(JobHits, WhatWasSeenLongAgoCountsForLittle) {
+  known_.observe(key_, 20, 400, now - 24h * 30);
+  open();
+  turn();
+  EXPECT_EQ(engine->job().plan.cache.policy, llm::CachePolicy::kMarked);
 }
 
 }  // namespace

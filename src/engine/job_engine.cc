@@ -20,7 +20,8 @@ JobEngine::JobEngine(JobOptions options, JobParts parts)
       parts_(parts),
       own_account_(parts.account ? nullptr : std::make_unique<Account>(options_.concurrency_max)),
       account_(parts.account ? parts.account : own_account_.get()),
-      seat_(account_->join()) {}
+      seat_(account_->join()),
+      hits_account_(options_.identity.endpoint + " " + options_.identity.key_digest) {}
 
 JobEngine::~JobEngine() {
   for (const auto& [number, run] : batches_) account_->batches().dequeue(run.state.id);
@@ -98,6 +99,8 @@ Result<void> JobEngine::commit_now(std::string name) {
   ++job_version_;
   for (auto& [number, run] : batches_)
     if (std::exchange(run.dirty, false)) ++run.version;
+  for (const auto& seen : std::exchange(hits_untold_, {}))
+    parts_.new_hits->observe(hits_key(), seen.hits, seen.due, seen.at);
   ledger_pending_.clear();
   answers_undone_.clear();
   rows_dirty_.clear();

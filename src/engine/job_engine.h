@@ -30,6 +30,7 @@
 #include "json/lines.h"
 #include "json/value.h"
 #include "plan/plan.h"
+#include "plan/prefix_stats.h"
 #include "plan/request_blocks.h"
 #include "provider/adapter.h"
 
@@ -70,7 +71,9 @@ struct JobParts {
   FileSystem& files;
   UsageJournal& journal;
   Random& random;
-  Account* account = nullptr;  // shared with other jobs; null: one of its own
+  Account* account = nullptr;                     // shared with other jobs; null: one of its own
+  const plan::PrefixStats* known_hits = nullptr;  // what earlier jobs saw corrects the plan…
+  plan::PrefixStats* new_hits = nullptr;  // …and what this one sees goes here, once it is committed
 };
 
 /// A request to perform. Its outcome comes back by the id: on_answer, on_failure, or for `rows` on_rows… and on_rows_end.
@@ -247,6 +250,9 @@ class JobEngine {
   PlanEntry unplaced(std::uint64_t item) const;
   bool prefixes_shared() const { return job_.ordered || job_.writer != PlanEntry::kNobody; }
   void observe_reads();
+  plan::PrefixStats::Key hits_key() const;
+  plan::HitRate expected_hits(Time now) const;
+  void tell_hits(Time now);
   void judge_probe();
 
   // job_recover.cc: what an earlier process left
@@ -400,6 +406,12 @@ class JobEngine {
   // Provider's ids of batches that ended or are held, and of those that are held unsure: a few bytes a batch.
   std::vector<std::string> ids_taken_, ids_claimed_;
 
+  std::string hits_account_;  // whose hits are counted together
+  struct HitsSeen {
+    std::uint64_t due = 0, hits = 0;
+    Time at;
+  };
+  std::vector<HitsSeen> hits_untold_;  // until the commit that says they were told
   std::vector<cost::LedgerEntry> ledger_pending_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>>
       answers_undone_;                        // ledger keys whose item is open again

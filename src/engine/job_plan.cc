@@ -15,14 +15,30 @@ constexpr std::uint64_t kReadPerTurn = 20'000;
 }  // namespace
 
 plan::PlanInput JobEngine::plan_input(Time now) const {
-  return {.provider = parts_.provider,
-          .model = parts_.model,
-          .wish = options_.wish,
-          .shape = job_.shape,
-          .now = now,
-          .deadline = options_.deadline,
-          .sync_time = sync_time(job_.items),
-          .caching = options_.caching};
+  return {
+      .provider = parts_.provider,
+      .model = parts_.model,
+      .wish = options_.wish,
+      .shape = job_.shape,
+      .now = now,
+      .deadline = options_.deadline,
+      .sync_time = sync_time(job_.items),
+      .caching = options_.caching,
+      .batch_hit_rate = parts_.known_hits
+                            ? parts_.known_hits->observed(
+                                  hits_key(), parts_.provider.cache.batch_hit_rate_expected, now)
+                            : std::nullopt};
+}
+
+plan::PrefixStats::Key JobEngine::hits_key() const {
+  return {.account = hits_account_, .model = parts_.model.name, .route = llm::Route::kBatch};
+}
+
+// The catalogue's rate, corrected by what was seen.
+plan::HitRate JobEngine::expected_hits(Time now) const {
+  const double rate = parts_.provider.cache.batch_hit_rate_expected;
+  return parts_.known_hits ? parts_.known_hits->expected(hits_key(), rate, now)
+                           : plan::corrected(rate, {});
 }
 
 // One turn of planning. What an earlier process read is read again: nothing has been sent yet.
@@ -76,6 +92,12 @@ Result<void> JobEngine::decide(Time now) {
   job_.plan = std::move(planned.job);
   job_.bound_sync = planned.bound_sync;
   job_.bound_batch = planned.bound_batch;
+  if (input.batch_hit_rate && options_.caching && job_.plan.route == llm::Route::kBatch)
+    reason(
+        fmt::format("cache: a hit rate of {:.0f} % is expected by the {:.0f} answers seen lately; "
+                    "the catalogue says {:.0f} %",
+                    *input.batch_hit_rate * 100, parts_.known_hits->seen(hits_key(), now).requests,
+                    parts_.provider.cache.batch_hit_rate_expected * 100));
   reason(fmt::format("route {}: {}", llm::to_string(job_.plan.route), job_.plan.reason));
   if (options_.caching)
     for (const auto& why : planned.prefixes.reasons) reason("cache: " + why);
@@ -100,7 +122,7 @@ void JobEngine::plan_stages(const plan::PrefixPlan& prefixes, Time now) {
     job_.stages.push_back({.end = place});
   }
   if (prefixes.policy != llm::CachePolicy::kMarked) return;
-  const auto rate = plan::corrected(prefixes.estimate.hit_rate, {});
+  const auto rate = expected_hits(now);
   const plan::ProbeInput input{
       .items = job_.items,
       .hit_rate = rate,
@@ -169,6 +191,17 @@ Result<PlanEntry> JobEngine::member(const MemberRange& range, std::uint64_t sequ
 PlanEntry JobEngine::unplaced(std::uint64_t item) const {
   return {.item = static_cast<std::uint32_t>(item),
           .marks = job_.ordered ? PackedMarks::none() : PackedMarks()};
+}
+
+// For the statistics: told when it is committed that they have it, so that a death loses some rather than counts them twice.
+void JobEngine::tell_hits(Time now) {
+  if (!parts_.new_hits || job_.plan.route != llm::Route::kBatch ||
+      job_.reads.due <= job_.reads_told.due)
+    return;
+  hits_untold_.push_back({job_.reads.due - job_.reads_told.due,
+                          job_.reads.hits - std::min(job_.reads.hits, job_.reads_told.hits), now});
+  job_.reads_told = job_.reads;
+  job_dirty_ = must_commit_ = true;
 }
 
 // Marks that cost more than they save are set no more.

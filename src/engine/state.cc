@@ -171,6 +171,8 @@ std::string JobState::encode() const {
   write_stages(w, *this);
   w.field("reads_due", static_cast<std::int64_t>(reads.due));
   w.field("reads_hit", static_cast<std::int64_t>(reads.hits));
+  w.field("reads_told_due", static_cast<std::int64_t>(reads_told.due));
+  w.field("reads_told_hit", static_cast<std::int64_t>(reads_told.hits));
   w.field("writer", static_cast<std::int64_t>(writer));
   w.field("ordered", ordered).field("next_place", static_cast<std::int64_t>(next_place));
   w.field("plan_entries", static_cast<std::int64_t>(plan_entries));
@@ -222,6 +224,7 @@ Result<JobState> JobState::decode(std::string_view text) {
     if (!v["primed"].boolean().value_or(false)) job.stages.push_back({.end = 1});
   }
   job.reads = {read_count(v, "reads_due"), read_count(v, "reads_hit")};
+  job.reads_told = {read_count(v, "reads_told_due"), read_count(v, "reads_told_hit")};
   job.writer = static_cast<std::uint32_t>(v["writer"].integer_or(PlanEntry::kNobody));
   job.ordered = v["ordered"].boolean().value_or(false);
   job.next_place = read_count(v, "next_place");

@@ -62,6 +62,7 @@ struct JobState {
   std::vector<Stage> stages;  // batches that go before the bulk…
   std::uint64_t stage = 0;    // …of which so many have ended
   ReadCounts reads;
+  ReadCounts reads_told;         // of them, those that the statistics have
   bool ordered = false;          // the first `items` entries of the plan segment are the order…
   std::uint64_t next_place = 0;  // …of which so many are planned or sent; else input order is
   std::uint32_t writer =

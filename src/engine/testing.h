@@ -249,6 +249,8 @@ class Bench {
   SeededRandom random{7};
   Time now = from_unix_seconds(1'795'000'000);
   Account* account = nullptr;  // null: one of the engine's own
+  const plan::PrefixStats* known_hits = nullptr;
+  plan::PrefixStats* new_hits = nullptr;
   std::unique_ptr<JobEngine> engine;
   std::vector<Call> calls;
 };

@@ -187,10 +187,11 @@ Bench::Bench() {
 Result<void> Bench::try_open() {
   calls.clear();
   engine.reset();
-  WEIR_TRY(engine, JobEngine::create(options,
-                                     {adapter, provider, provider.models.front(), credentials,
-                                      source, store, files, journal, random, account},
-                                     now));
+  WEIR_TRY(engine,
+           JobEngine::create(options,
+                             {adapter, provider, provider.models.front(), credentials, source,
+                              store, files, journal, random, account, known_hits, new_hits},
+                             now));
   return {};
 }
 

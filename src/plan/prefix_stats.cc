@@ -98,6 +98,11 @@ void PrefixStats::observe(const Key& key, std::uint64_t hits, std::uint64_t requ
   add(id_of(series), bounded, static_cast<double>(requests), now);
 }
 
+void PrefixStats::merge(const PrefixStats& other) {
+  for (const auto& [id, entry] : other.entries_)
+    add(id, entry.hits, entry.requests, from_unix_micros(entry.at_micros));
+}
+
 HitCounts PrefixStats::seen(const Key& key, Time now) const {
   const auto found = entries_.find(id_of(key));
   return found == entries_.end() ? HitCounts{} : decayed(found->second, now);

@@ -58,6 +58,9 @@ class PrefixStats {
   [[nodiscard]] std::optional<double> observed(const Key& key, double catalogue_rate,
                                                Time now) const;
 
+  /// Takes over what others observed meanwhile.
+  void merge(const PrefixStats& other);
+
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   /// Small, versioned, the same bytes for the same content.

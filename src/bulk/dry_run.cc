@@ -101,6 +101,25 @@ void print_plan(const InputManifest& manifest, const Sums& sums, const plan::Job
       static_cast<double>(input_bytes) / 1e6 / std::max(seconds, 1e-9));
 }
 
+// Where lines may move, the records are read once more: the order is known only when all were read.
+Result<std::string> feed_moved(const RunOptions& options, const RunSetup& setup,
+                               const AcceptedInput& input, const std::string& dir, Time now,
+                               plan::PrefixTrie& trie) {
+  if (options.reorder.empty()) return std::string();
+  const auto shape = setup.shape(options);
+  WEIR_CHECK(decide_field_order(input, shape, order_settings(options, setup, input.count(), now),
+                                dir, false));
+  WEIR_TRY(auto order, FieldOrder::open(dir));
+  auto reason = order->reason();
+  JobSource source(input, shape, std::move(order));
+  plan::RequestBlocks blocks(*setup.adapter);
+  for (std::uint64_t i = 0; i < std::min(input.count(), plan::kPlannedAtOnce); ++i) {
+    WEIR_TRY(const auto item, source.item(i));
+    if (!item.rejected) trie.add(blocks.of(item.request, i));
+  }
+  return reason;
+}
+
 }  // namespace
 
 ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
@@ -124,7 +143,7 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
   auto accept = accept_options(options, setup, (*folder)->path(), [&](const llm::Request& request) {
     const auto bytes = bytes_of(request);
     const auto keys = blocks.of(request, sums.items);
-    if (sums.items < plan::kPlannedAtOnce) trie.add(keys);
+    if (options.reorder.empty() && sums.items < plan::kPlannedAtOnce) trie.add(keys);
     ++sums.items;
     sums.prompt_tokens += blocks.tokens();
     sums.image_bytes += bytes + 200;  // the request around the texts
@@ -143,6 +162,9 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
     return stop(fits.error(), ExitCode::kUsage);
   if (const auto told = tell_rejected(**input, options.strict, console); !told)
     return stop(told.error(), ExitCode::kUsage);
+  const auto moved = feed_moved(options, setup, **input, (*folder)->path(), now, trie);
+  if (!moved) return stop(moved.error(), ExitCode::kFailure);
+  if (!moved->empty()) console.note(*moved);
   auto planned = plan::plan_job(
       {.provider = *setup.model.provider,
        .model = *setup.model.model,

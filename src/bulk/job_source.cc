@@ -8,7 +8,8 @@
 
 namespace weir::bulk {
 
-Result<llm::Request> make_request(const RequestShape& shape, const Record& record) {
+Result<llm::Request> make_request(const RequestShape& shape, const Record& record,
+                                  std::span<const std::uint8_t> order) {
   llm::Request request;
   request.output_max = shape.output_max;
   request.temperature = shape.temperature;
@@ -22,7 +23,7 @@ Result<llm::Request> make_request(const RequestShape& shape, const Record& recor
   }
   auto pieces =
       shape.prompt->render_pieces([&](std::string_view name) { return record.field(name); },
-                                  [&] { return record.field_names(); });
+                                  [&] { return record.field_names(); }, order);
   if (!pieces) {
     auto error = std::move(pieces).error();
     error.message = fmt::format("line {}: {}", record.ref.line, error.message);
@@ -61,7 +62,11 @@ Result<engine::Item> JobSource::item(std::uint64_t index) {
     item.rejected = record_.error;
     return item;
   }
-  auto request = make_request(shape_, record_);
+  std::span<const std::uint8_t> order;
+  if (order_) {
+    WEIR_TRY(order, order_->of(index));
+  }
+  auto request = make_request(shape_, record_, order);
   if (!request) {
     item.rejected = std::move(request).error();
     return item;

@@ -1,10 +1,14 @@
 #pragma once
 // A job's items from an accepted input: each record through the template (or as the ready-made request it is), each answer
 // through the schema. Borrows all but its buffers; one thread.
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "bulk/accept.h"
+#include "bulk/field_order.h"
 #include "engine/source.h"
 #include "prompt/answer_schema.h"
 #include "prompt/template.h"
@@ -19,16 +23,20 @@ struct RequestShape {
   std::string cache_key;  // of the static part; may be empty
 };
 
-/// The request of a record. @error kInvalidArgument a template field is missing; the message names the line.
-Result<llm::Request> make_request(const RequestShape& shape, const Record& record);
+/// The request of a record. `order`: of the template's movable lines; empty: as written.
+/// @error kInvalidArgument a template field is missing; the message names the line.
+Result<llm::Request> make_request(const RequestShape& shape, const Record& record,
+                                  std::span<const std::uint8_t> order = {});
 
 /// What a record asks, apart from what all records of the job have in common. @error as make_request.
 Result<std::string> content_of(const RequestShape& shape, const Record& record);
 
 class JobSource final : public engine::ItemSource {
  public:
-  JobSource(const AcceptedInput& input, RequestShape shape)
-      : input_(input), shape_(std::move(shape)) {}
+  /// `order`: where the lines of its fields may move.
+  JobSource(const AcceptedInput& input, RequestShape shape,
+            std::unique_ptr<FieldOrder> order = nullptr)
+      : input_(input), shape_(std::move(shape)), order_(std::move(order)) {}
   [[nodiscard]] std::uint64_t count() const override { return input_.count(); }
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(const llm::Response& response) override;
@@ -40,6 +48,7 @@ class JobSource final : public engine::ItemSource {
  private:
   const AcceptedInput& input_;
   RequestShape shape_;
+  std::unique_ptr<FieldOrder> order_;
   Record record_;
 };
 

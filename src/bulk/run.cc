@@ -1,6 +1,7 @@
 #include "bulk/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,6 +12,7 @@
 
 #include "base/hash.h"
 #include "bulk/console.h"
+#include "bulk/field_order.h"
 #include "bulk/finish.h"
 #include "bulk/hits_file.h"
 #include "bulk/owner.h"
@@ -44,6 +46,7 @@ struct Run {
   std::unique_ptr<AcceptedInput> input;
   std::unique_ptr<JobSource> source;
   plan::PrefixStats new_hits;
+  std::vector<std::string> first_reasons;  // of what was decided before the job began
   std::unique_ptr<runtime::SqliteStore> store;
   std::unique_ptr<runtime::MappedJournal> journal;
   runtime::PosixFiles files;
@@ -137,6 +140,7 @@ Result<void> take_key(Run& run) {
 Result<void> accept_input(Run& run) {
   // Until the job has begun, the input may still be mended: it is read anew.
   if (!run.earlier || !exists(run.setup.folder + "/input.json")) {
+    WEIR_CHECK(forget_field_order(run.setup.folder));
     auto manifest = accept(accept_options(run.options, run.setup, run.setup.folder, {}));
     if (!manifest) return std::unexpected(std::move(manifest).error());
   }
@@ -145,8 +149,30 @@ Result<void> accept_input(Run& run) {
   if (!run.options.command.empty())
     WEIR_CHECK(keep_for_later({.folder = run.setup.folder, .options = run.options.command},
                               run.setup, !run.earlier));
-  run.source = std::make_unique<JobSource>(*run.input, run.setup.shape(run.options));
   return tell_rejected(*run.input, run.options.strict, run.console);
+}
+
+// Where lines may move, their order is decided before anything is planned, and stays.
+Result<void> make_source(Run& run) {
+  const auto& options = run.options;
+  const auto& folder = run.setup.folder;
+  const auto shape = run.setup.shape(options);
+  std::unique_ptr<FieldOrder> order;
+  if (!options.reorder.empty()) {
+    if (!run.earlier && !exists(folder + "/items.order"))
+      WEIR_CHECK(decide_field_order(
+          *run.input, shape,
+          order_settings(options, run.setup, run.input->count(), run.setup.clock->now()), folder,
+          true));
+    WEIR_TRY(order, FieldOrder::open(folder));
+    if (order->lines() != options.reorder.size() || order->items() != run.input->count())
+      return fail(ErrorKind::kInvalidArgument,
+                  "--reorder names other fields than when the job began",
+                  "name the same ones, or begin again with --restart");
+    run.first_reasons.push_back(order->reason());
+  }
+  run.source = std::make_unique<JobSource>(*run.input, shape, std::move(order));
+  return {};
 }
 
 engine::JobIdentity identity_of(const Run& run) {
@@ -157,19 +183,22 @@ engine::JobIdentity identity_of(const Run& run) {
   const auto option = [](std::string_view name, const auto& value) {
     return value ? fmt::format(" {}={}", name, *value) : std::string();
   };
-  return {.provider = run.setup.model.provider->name,
-          .model = run.setup.model.model->name,
-          .account = "default",
-          .endpoint = run.setup.endpoint.origin.text() + run.setup.endpoint.target,
-          .key_digest = runtime::key_digest(run.credentials.key),
-          .template_digest = digest(run.setup.prompt_text),
-          .schema_digest = run.setup.schema ? digest(run.setup.schema->text()) : "",
-          .input = run.setup.input_path +
-                   (options.limit ? fmt::format(" (first {})", options.limit) : ""),
-          .options = fmt::format("id-field={}{}{}{}", options.id_field.value_or("id"),
-                                 option("max-tokens", options.output_max),
-                                 option("temperature", options.temperature),
-                                 options.dedup ? " dedup" : "")};
+  return {
+      .provider = run.setup.model.provider->name,
+      .model = run.setup.model.model->name,
+      .account = "default",
+      .endpoint = run.setup.endpoint.origin.text() + run.setup.endpoint.target,
+      .key_digest = runtime::key_digest(run.credentials.key),
+      .template_digest = digest(run.setup.prompt_text),
+      .schema_digest = run.setup.schema ? digest(run.setup.schema->text()) : "",
+      .input =
+          run.setup.input_path + (options.limit ? fmt::format(" (first {})", options.limit) : ""),
+      .options =
+          fmt::format("id-field={}{}{}{}", options.id_field.value_or("id"),
+                      option("max-tokens", options.output_max),
+                      option("temperature", options.temperature), options.dedup ? " dedup" : "") +
+          (options.reorder.empty() ? ""
+                                   : fmt::format(" reorder={}", fmt::join(options.reorder, ",")))};
 }
 
 // A job that was done before needs neither clock nor network: its receipt is all there is to do.
@@ -200,7 +229,8 @@ Result<void> make_engine(Run& run) {
       .batch_timeout = options.batch_timeout,
       .folder = run.setup.folder,
       .output_path = options.output,
-      .output_max = {options.output_max.value_or(kOutputMaxDefault)}};
+      .output_max = {options.output_max.value_or(kOutputMaxDefault)},
+      .reasons = run.first_reasons};
   if (options.fallback_timeout) job.fallback_timeout = *options.fallback_timeout;
   WEIR_TRY(run.engine, engine::JobEngine::create(
                            std::move(job),
@@ -403,6 +433,7 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter, const O
   if (const auto finished = show_finished(run)) return *finished;
   if (const auto connected = connect_clock(options, **setup); !connected)
     return refused(connected.error());
+  if (const auto made = make_source(run); !made) return refused(made.error());
   Result<void> outcome;
   run_loop(run, outcome);
   keep_hits(run);

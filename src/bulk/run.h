@@ -21,6 +21,7 @@ struct RunOptions {
   std::string endpoint;  // empty: the provider's
   std::string key_file;  // empty: the provider's environment variable
   std::string prompt_path, schema_path;
+  std::vector<std::string> reorder;  // fields whose lines of the prompt may change places
   std::string output;
   plan::RouteWish route = plan::RouteWish::kAuto;
   std::optional<Duration> deadline;  // from the start

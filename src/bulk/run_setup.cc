@@ -78,6 +78,16 @@ Result<void> load_prompt(const RunOptions& options, RunSetup& setup) {
     }
     setup.prompt = std::make_unique<prompt::Template>(std::move(*parsed));
   }
+  if (!options.reorder.empty()) {
+    if (!setup.prompt)
+      return fail(ErrorKind::kInvalidArgument, "--reorder needs a prompt whose lines may move",
+                  "ready-made requests pass as they are");
+    if (auto moved = setup.prompt->make_movable(options.reorder); !moved) {
+      auto error = std::move(moved).error();
+      error.message = fmt::format("--reorder: {}: {}", options.prompt_path, error.message);
+      return std::unexpected(std::move(error));
+    }
+  }
   if (options.schema_path.empty()) return {};
   WEIR_TRY(const auto text, read_option_file(options.schema_path, "--schema"));
   auto schema = prompt::AnswerSchema::parse(text);
@@ -194,6 +204,22 @@ AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, s
       return content_of(shape, record);
     };
   return accept;
+}
+
+plan::PrefixSettings order_settings(const RunOptions& options, const RunSetup& setup,
+                                    std::uint64_t items, Time now) {
+  const auto& provider = *setup.model.provider;
+  const bool batch = options.route != plan::RouteWish::kSync && provider.batch &&
+                     setup.model.model->batch && items > 1;
+  return plan::settings_of(
+      {.provider = provider,
+       .model = *setup.model.model,
+       .wish = options.route,
+       .shape = {.items = items},
+       .now = now,
+       .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
+       .caching = options.caching},
+      batch ? llm::Route::kBatch : llm::Route::kSync);
 }
 
 }  // namespace weir::bulk

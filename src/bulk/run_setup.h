@@ -7,6 +7,7 @@
 #include "bulk/job_source.h"
 #include "bulk/run.h"
 #include "http/url.h"
+#include "plan/prefix_settings.h"
 #include "plan/prefix_stats.h"
 #include "runtime/clock.h"
 
@@ -41,6 +42,10 @@ AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, s
 
 /// Whether documents have a prompt, and ready-made requests none. @error kInvalidArgument.
 Result<void> check_prompt_fits(const RunOptions& options, const RunSetup& setup, Format format);
+
+/// By which items.order is decided: the route that is expected, at the prices of `now`.
+plan::PrefixSettings order_settings(const RunOptions& options, const RunSetup& setup,
+                                    std::uint64_t items, Time now);
 
 /// The dry run: what would be sent and what it is expected to cost. Nothing is kept.
 ExitCode dry_run(const RunOptions& options, RunSetup& setup);

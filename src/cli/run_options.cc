@@ -28,6 +28,11 @@ void add_input_options(CLI::App& run, RunFlags& flags) {
       "answers as JSONL, in input order; the job's state stands beside it in OUTPUT.weir/");
   run.add_option("-p,--prompt", o.prompt_path,
                  "prompt template: Markdown with {{field}} placeholders, static part first");
+  run.add_option("--reorder", o.reorder,
+                 "fields whose lines of the prompt may change places, so that records share longer "
+                 "cached prefixes")
+      ->delimiter(',')
+      ->type_name("FIELD,…");
   run.add_option("-s,--schema", o.schema_path, "JSON Schema that every answer must follow");
   run.add_option("--format", flags.format,
                  "of the input: auto, jsonl, csv, folder, openAI-batch, anthropic-batch")

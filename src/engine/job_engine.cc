@@ -43,6 +43,7 @@ Result<void> JobEngine::begin(Time now) {
   job_.deadline = options_.deadline;
   job_.started_at = now;
   job_.shape = {.items = job_.items};
+  for (const auto& why : options_.reasons) reason(why);
   if (job_.items > kItemsMax)
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("the job has {} items, at most {} are possible", job_.items, kItemsMax),

@@ -53,6 +53,7 @@ struct JobOptions {
   std::string folder;  // of the store: segments, slots, images
   std::string output_path;
   Tokens output_max{1024};
+  std::vector<std::string> reasons = {};  // of what was decided before the job began
 };
 
 /// Of one request by the standard API, as long as none was seen.

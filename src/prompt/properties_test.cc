@@ -45,6 +45,33 @@ RC_GTEST_PROP(TemplateProperty, PartsAddUpToTheRenderedTemplate, ()) {
   RC_ASSERT(whole_lines);
 }
 
+// In whatever order: the same lines, and what stands before and behind them stays.
+RC_GTEST_PROP(TemplateProperty, MovedLinesAreTheSameLines, ()) {
+  const auto count = *rc::gen::inRange<std::size_t>(1, 6);
+  std::string text = "Static.\n\nhead\n";
+  std::vector<std::string> fields;
+  std::vector<std::uint8_t> order;
+  for (std::size_t i = 0; i < count; ++i) {
+    fields.push_back("f" + std::to_string(i));
+    order.push_back(static_cast<std::uint8_t>(i));
+    text += fields.back() + ": {{" + fields.back() + "}};\n";
+  }
+  text += "tail {{g}}";
+  auto t = Template::parse(text).value();
+  RC_ASSERT(t.make_movable(fields).has_value());
+  const auto shuffle =
+      *rc::gen::container<std::vector<std::size_t>>(count, rc::gen::inRange<std::size_t>(0, 100));
+  for (std::size_t i = 0; i < count; ++i) std::swap(order[i], order[shuffle[i] % count]);
+  const auto lookup = [](std::string_view name) {
+    return std::optional("<" + std::string(name) + ">");
+  };
+  std::string moved;
+  for (const auto& piece : t.render_pieces(lookup, {}, order).value()) moved += piece;
+  std::string want = "head\n";
+  for (const auto line : order) want += t.render_line(line, lookup).value() + "\n";
+  RC_ASSERT(moved == want + "tail <g>");
+}
+
 RC_GTEST_PROP(TemplateProperty, NeverCrashes, ()) {
   const auto text =
       *rc::gen::container<std::string>(rc::gen::elementOf(std::string("{}{}a. \n#-1")));

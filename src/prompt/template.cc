@@ -5,6 +5,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "base/nearest.h"
 
@@ -221,30 +223,154 @@ Result<Template> Template::parse(std::string_view text, TemplateOptions options)
   return TemplateParser(text, options).run();
 }
 
-Result<std::vector<std::string>> Template::render_pieces(const Lookup& lookup,
-                                                         const Names& names) const {
-  std::vector<std::string> out{std::string()};
-  bool ended = false;  // the last piece, by a field's value
-  for (const auto& piece : variable_) {
+namespace {
+
+// Texts one after the other, cut behind each field's value.
+class Pieces {
+ public:
+  void literal(std::string_view text) {
+    if (text.empty()) return;
+    cut();
+    out_.back() += text;
+  }
+  void value(std::string_view text) {
+    cut();
+    out_.back() += text;
+    ended_ = true;
+  }
+  std::vector<std::string> take() {
+    // What only closes the text is no piece of its own.
+    if (!ended_ && out_.size() > 1) {
+      const auto tail = std::move(out_.back());
+      out_.pop_back();
+      out_.back() += tail;
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void cut() {
+    if (std::exchange(ended_, false)) out_.emplace_back();
+  }
+  std::vector<std::string> out_{std::string()};
+  bool ended_ = false;  // the last piece, by a field's value
+};
+
+template <typename Line>
+Result<void> render(const Line& line, Pieces& out, const Template::Lookup& lookup,
+                    const Template::Names& names) {
+  for (const auto& piece : line) {
     if (piece.field.empty()) {
-      if (ended) out.emplace_back();
-      ended = false;
-      out.back() += piece.literal;
+      out.literal(piece.literal);
       continue;
     }
     const auto value = lookup(piece.field);
     if (!value) return std::unexpected(missing_field(piece.field, names));
-    if (ended) out.emplace_back();
-    out.back() += *value;
-    ended = true;
+    out.value(*value);
   }
-  // What only closes the text is no piece of its own.
-  if (!ended && out.size() > 1) {
-    const auto tail = std::move(out.back());
-    out.pop_back();
-    out.back() += tail;
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> Template::render_pieces(
+    const Lookup& lookup, const Names& names, std::span<const std::uint8_t> order) const {
+  Pieces out;
+  out.literal(head_);
+  for (std::size_t i = 0; i < movable_.size(); ++i) {
+    if (i > 0) out.literal("\n");
+    WEIR_CHECK(render(movable_[order.empty() ? i : order[i]], out, lookup, names));
+  }
+  WEIR_CHECK(render(variable_, out, lookup, names));
+  return out.take();
+}
+
+Result<std::string> Template::render_line(std::size_t line, const Lookup& lookup,
+                                          const Names& names) const {
+  Pieces out;
+  WEIR_CHECK(render(movable_[line], out, lookup, names));
+  std::string text;
+  for (const auto& piece : out.take()) text += piece;
+  return text;
+}
+
+// The variable part by its lines; each but the last had an end, which is left out.
+std::vector<Template::Line> Template::lines() const {
+  std::vector<Line> out(1);
+  for (const auto& piece : variable_) {
+    if (!piece.field.empty()) {
+      out.back().push_back(piece);
+      continue;
+    }
+    std::string_view rest = piece.literal;
+    for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+      if (end > 0) out.back().push_back({.literal = std::string(rest.substr(0, end))});
+      out.emplace_back();
+      rest.remove_prefix(end + 1);
+    }
+    if (!rest.empty()) out.back().push_back({.literal = std::string(rest)});
   }
   return out;
+}
+
+Result<void> Template::make_movable(const std::vector<std::string>& fields) {
+  const auto bad = [](std::string message, std::string hint) {
+    return fail(ErrorKind::kInvalidArgument, std::move(message), std::move(hint));
+  };
+  const auto all = lines();
+  const auto moves = [&](const Line& line) {
+    return std::ranges::any_of(line, [&](const Piece& piece) {
+      return std::ranges::find(fields, piece.field) != fields.end();
+    });
+  };
+  const auto count_of = [](const Line& line, std::string_view field) {
+    return std::ranges::count_if(line, [&](const Piece& piece) {
+      return field.empty() ? !piece.field.empty() : piece.field == field;
+    });
+  };
+  for (const auto& field : fields) {
+    const auto uses =
+        std::accumulate(all.begin(), all.end(), std::ptrdiff_t{0},
+                        [&](auto sum, const Line& line) { return sum + count_of(line, field); });
+    if (uses == 0) {
+      auto error = missing_field(field, [&] { return fields_; });
+      error.message = fmt::format("'{}' is no field of the template", shorten(field));
+      return std::unexpected(std::move(error));
+    }
+    if (uses > 1)
+      return bad(fmt::format("the template uses '{}' {} times", field, uses),
+                 "a field whose line may move stands once");
+  }
+  std::vector<Line> movable;
+  const auto begin = std::ranges::find_if(all, [&](const auto& l) { return count_of(l, "") > 0; });
+  for (auto at = begin; at != all.end() && moves(*at); ++at) {
+    const auto& line = *at;
+    if (count_of(line, "") > 1)
+      return bad("a line whose field may move holds other fields as well",
+                 "give each of them a line of its own");
+    movable.push_back(line);
+  }
+  if (movable.size() < fields.size()) {
+    const auto& stray = *std::ranges::find_if(fields, [&](const auto& field) {
+      return std::ranges::none_of(movable,
+                                  [&](const auto& line) { return count_of(line, field) > 0; });
+    });
+    return bad(
+        fmt::format("other lines stand before or between the line of '{}' and those that may move",
+                    stray),
+        "put the lines that may move together, before all other fields");
+  }
+  for (auto at = all.begin(); at != begin; ++at)
+    head_ += (at->empty() ? "" : at->front().literal) + "\n";
+  movable_ = std::move(movable);
+  // What is left begins with the end of the last of them.
+  std::vector<Piece> rest;
+  for (auto at = begin + static_cast<std::ptrdiff_t>(movable_.size()); at != all.end(); ++at) {
+    rest.push_back({.literal = "\n"});
+    rest.insert(rest.end(), at->begin(), at->end());
+  }
+  variable_ = std::move(rest);
+  return {};
 }
 
 Result<std::string> Template::render_variable(const Lookup& lookup, const Names& names) const {

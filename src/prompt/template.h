@@ -4,8 +4,10 @@
 // + variable part = the template, byte for byte. Immutable after parse, so one Template serves any
 // number of threads. It knows no record format: fields come from a callback, and a value is
 // inserted as it is, never read as template text again.
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,16 @@ class Template {
   /// The distinct names of the placeholders, in order of first use.
   [[nodiscard]] const std::vector<std::string>& fields() const { return fields_; }
 
+  /// From now on the lines of these fields may change places. Each field stands once, alone on its line, and the lines follow one
+  /// another before all other fields: what a record has of its own before them would keep them from being shared.
+  /// @error kInvalidArgument says which field is where, and what to do.
+  Result<void> make_movable(const std::vector<std::string>& fields);
+  /// Lines that may change places; as written they are numbers 0, 1, …
+  [[nodiscard]] std::size_t movable() const { return movable_.size(); }
+  /// A line's text without its end. @error as render_variable.
+  [[nodiscard]] Result<std::string> render_line(std::size_t line, const Lookup& lookup,
+                                                const Names& names = {}) const;
+
   /// The variable part with every placeholder replaced. Same fields, same bytes.
   /// @param names what the error about a missing field lists; may be empty.
   /// @error kInvalidArgument a field is missing: names it, the fields there are, and the nearest
@@ -52,9 +64,10 @@ class Template {
   [[nodiscard]] Result<std::string> render_variable(const Lookup& lookup,
                                                     const Names& names = {}) const;
   /// The same text in pieces, never none: each but the last ends with a field's value, so that records with equal first fields have
-  /// equal first pieces. @error as render_variable.
-  [[nodiscard]] Result<std::vector<std::string>> render_pieces(const Lookup& lookup,
-                                                               const Names& names = {}) const;
+  /// equal first pieces. `order`: the movable lines, first to last; empty: as written. @error as render_variable.
+  [[nodiscard]] Result<std::vector<std::string>> render_pieces(
+      const Lookup& lookup, const Names& names = {},
+      std::span<const std::uint8_t> order = {}) const;
 
  private:
   // A literal, or (field not empty) a placeholder.
@@ -62,9 +75,14 @@ class Template {
     std::string literal;
     std::string field;
   };
+  using Line = std::vector<Piece>;
   Template() = default;
+  [[nodiscard]] std::vector<Line> lines() const;
+
   std::string static_part_;
-  std::vector<Piece> variable_;
+  std::string head_;             // where lines may move: the lines without a field before them
+  std::vector<Line> movable_;    // a line each, without its end…
+  std::vector<Piece> variable_;  // …and what follows them
   std::vector<std::string> fields_;
   friend class TemplateParser;
 };

@@ -1,11 +1,14 @@
 #include "prompt/template.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <map>
 
 namespace weir::prompt {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
@@ -96,6 +99,47 @@ TEST(Template, WithoutPlaceholdersIsAnErrorOrAppendsTheRecord) {
   // The option changes nothing where there are placeholders.
   EXPECT_EQ(Template::parse("{{a}}", {.append_record = true})->fields(),
             std::vector<std::string>{"a"});
+}
+
+TEST(Template, APieceEndsWithAFieldsValue) {
+  const auto t = Template::parse("Static.\n\nA: {{a}}\nB: {{b}}{{c}}\nend\n").value();
+  const auto lookup = [](std::string_view name) {
+    return std::optional("<" + std::string(name) + ">");
+  };
+  EXPECT_THAT(t.render_pieces(lookup).value(), ElementsAre("A: <a>", "\nB: <b>", "<c>\nend\n"));
+  EXPECT_EQ(t.render_variable(lookup).value(), "A: <a>\nB: <b><c>\nend\n");
+}
+
+TEST(Template, LinesOfMovableFieldsChangePlaces) {
+  auto t = Template::parse("Static.\n\nThe product:\nA: {{a}}\nB: \"{{b}}\"\nC: {{c}}\n\nD: {{d}}")
+               .value();
+  const auto lookup = [](std::string_view name) {
+    return std::optional("<" + std::string(name) + ">");
+  };
+  const auto as_written = t.render_variable(lookup).value();
+  ASSERT_TRUE(t.make_movable({"c", "a", "b"}));
+  EXPECT_EQ(t.movable(), 3U);
+  EXPECT_EQ(t.render_variable(lookup).value(), as_written);
+  EXPECT_EQ(t.render_line(1, lookup).value(), "B: \"<b>\"");
+  const std::vector<std::uint8_t> order{2, 1, 0};
+  std::string moved;
+  for (const auto& piece : t.render_pieces(lookup, {}, order).value()) moved += piece;
+  EXPECT_EQ(moved, "The product:\nC: <c>\nB: \"<b>\"\nA: <a>\n\nD: <d>");
+}
+
+TEST(Template, WhatMayNotMoveIsSaid) {
+  const auto refused = [](std::string_view text, const std::vector<std::string>& fields) {
+    const auto done = Template::parse(text).value().make_movable(fields);
+    return done ? std::string("moved") : done.error().text();
+  };
+  EXPECT_EQ(refused("A: {{a}}\nB: {{b}}", {"a", "b"}), "moved");
+  EXPECT_EQ(refused("A: {{a}}\nB: {{b}}\nC: {{c}}", {"a", "b"}), "moved");
+  EXPECT_THAT(refused("A: {{a}}\nB: {{b}}", {"a", "bb"}), HasSubstr("did you mean 'b'?"));
+  EXPECT_THAT(refused("A: {{a}}\nB: {{b}} {{c}}", {"a", "b"}), HasSubstr("other fields as well"));
+  EXPECT_THAT(refused("A: {{a}}\nB: {{b}}\nA: {{a}}", {"a", "b"}), HasSubstr("uses 'a' 2 times"));
+  EXPECT_THAT(refused("C: {{c}}\nA: {{a}}\nB: {{b}}", {"a", "b"}),
+              HasSubstr("before all other fields"));
+  EXPECT_THAT(refused("A: {{a}}\n\nB: {{b}}", {"a", "b"}), HasSubstr("the line of 'b'"));
 }
 
 TEST(Template, AMissingFieldIsNamedWithTheNearest) {

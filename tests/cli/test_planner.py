@@ -109,5 +109,72 @@ class Planner(harness.CliTest):
         self.assertEqual(other.read_text(encoding="utf-8"), "mine\n")
 
 
+
+class Reorder(harness.CliTest):
+    """A table whose columns depend on one another: the user lets the lines of its fields change places."""
+
+    def setUp(self):
+        super().setUp()
+        self.records = [{"id": f"row-{i}", "note": f"note {i} {words(5000 + i, 8)}",
+                         "product": f"product {i % 12}: {words(i % 12, 700)}",
+                         "brand": f"brand {i % 4}: {words(100 + i % 4, 700)}"} for i in range(180)]
+        self.source = self.write("rows.jsonl", self.records)
+        self.named = ["--prompt", self.write("prompt.md", f"What is it for? {words('reorder', 60)}\n\n"
+                                             "Note: {{note}}\nProduct: {{product}}\nBrand: {{brand}}\n"),
+                      "--max-tokens", "50", "--route", "batch"]
+        self.moving = ["--reorder", "note,product,brand"]
+
+    def job(self, simulator, *options):
+        return harness.Job(self.folder, simulator, "anthropic", self.source, *self.named, *options)
+
+    def check(self, job):
+        self.assert_answered_once(job, [record["id"] for record in self.records])
+        self.assert_ledger_equals_bill(job)
+        return float(job.report()["cost"]["spent_usd"])
+
+    def test_moved_lines_make_the_job_cheaper(self):
+        with harness.Simulator(batch_hit_rate=1) as simulator:
+            plain, moved = self.job(simulator), self.job(simulator, *self.moving)
+            for job in (plain, moved):
+                self.assert_code(job.run(), 0)
+            self.assertLess(self.check(moved), 0.4 * self.check(plain))
+            reasons = moved.report()["reasons"]
+            self.assertTrue(any(reason.startswith("reorder: the lines of 180 of 180 items") for reason in reasons), reasons)
+            self.assertIn("reorder", moved.report_text())
+            before = moved.output.read_bytes()
+            outcome = moved.run("--reorder", "product,note,brand")
+            self.assert_code(outcome, 2)
+            self.assertIn("reorder", outcome.err)
+            self.assertEqual(moved.output.read_bytes(), before)
+
+    def test_a_killed_job_keeps_its_order(self):
+        with harness.Simulator(batch_hit_rate=1, time_scale=300) as simulator:
+            job = self.job(simulator, *self.moving)
+            chance = random.Random(5)
+            for _ in range(8):
+                process = job.start()
+                time.sleep(chance.uniform(0.01, 0.8))
+                process.send(signal.SIGKILL)
+                process.wait()
+            self.assert_code(job.run(), 0)
+            self.check(job)
+            cost = job.report()["cost"]
+            self.assertLessEqual(float(cost["spent_usd"]), 1.25 * float(cost["lower_bound_usd"]))
+
+    def test_a_dry_run_shows_what_it_would_save(self):
+        with harness.Simulator() as simulator:
+            plain = self.job(simulator).run("--dry-run", "--json").events()
+            moved = self.job(simulator, *self.moving).run("--dry-run", "--json").events()
+            expected = [float(events[-1]["expected_usd"]) for events in (plain, moved)]
+            self.assertLess(expected[1], 0.85 * expected[0])
+
+    def test_what_cannot_move_is_said_before_anything_is_sent(self):
+        with harness.Simulator() as simulator:
+            for fields, words_of in (("note,prodct", "product"), ("brand", "before all other fields")):
+                job = self.job(simulator, "--reorder", fields)
+                self.assert_one_line_error(job.run(), 2, "--reorder", "prompt.md", words_of)
+                self.assert_nothing_sent(job)
+
+
 if __name__ == "__main__":
     unittest.main()

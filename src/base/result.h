@@ -1,52 +1,10 @@
 #pragma once
-// Result and Error: how every fallible function of ours reports. Exceptions stop at third-party boundaries.
-#include <chrono>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <string>
-#include <string_view>
+// What goes with Result and Error (weir/result.h) within Weir: propagation and assertions. Exceptions stop at third-party boundaries.
 #include <utility>
 
+#include "weir/result.h"
+
 namespace weir {
-
-/// What the caller can do about a failure.
-enum class ErrorKind : std::uint8_t {
-  kInvalidArgument,   // the input is wrong: fix it
-  kUnauthenticated,   // no key, or the provider refused it
-  kRateLimited,       // wait (retry_after) and try again
-  kUnavailable,       // the other side failed before it accepted anything: try again
-  kDeadlineExceeded,  // no answer: whether the operation happened is unknown
-  kNotFound,
-  kUnsupported,
-  kCancelled,
-  kBadResponse,  // the provider broke its contract
-  kInternal,     // our bug
-};
-std::string_view to_string(ErrorKind kind);
-
-struct Error {
-  ErrorKind kind = ErrorKind::kInternal;
-  std::string message;  // what happened, to which id; never a secret, never a prompt
-  std::string hint;     // how to fix it, may be empty
-  std::string provider;
-  int http_status = 0;
-  std::string provider_code;
-  std::string request_id;
-  std::optional<std::chrono::milliseconds> retry_after;
-
-  /// `message (hint)`, one line, for people.
-  [[nodiscard]] std::string text() const;
-};
-
-template <class T>
-using Result = std::expected<T, Error>;
-
-[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message,
-                                                 std::string hint = {}) {
-  return std::unexpected(
-      Error{.kind = kind, .message = std::move(message), .hint = std::move(hint)});
-}
 
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 

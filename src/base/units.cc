@@ -84,6 +84,9 @@ std::string human_usd(MoneySum sum) {
   return (negative ? "-$" : "$") + text;
 }
 
+std::string to_usd(Money money) { return to_usd(MoneySum{money.pico}); }
+std::string human_usd(Money money) { return human_usd(MoneySum{money.pico}); }
+
 Result<Money> parse_usd(std::string_view text) {
   WEIR_TRY(const auto pico, scaled(text, 12, true));
   return Money{pico};

@@ -75,7 +75,8 @@ Result<engine::Item> JobSource::item(std::uint64_t index) {
   return item;
 }
 
-Result<engine::CheckedText> JobSource::check(const llm::Response& response) {
+Result<engine::CheckedText> JobSource::check(std::uint64_t /*index*/,
+                                             const llm::Response& response) {
   engine::CheckedText out;
   if (shape_.schema == nullptr) {
     json::append_string(out.json, response.text);

@@ -39,7 +39,7 @@ class JobSource final : public engine::ItemSource {
       : input_(input), shape_(std::move(shape)), order_(std::move(order)) {}
   [[nodiscard]] std::uint64_t count() const override { return input_.count(); }
   Result<engine::Item> item(std::uint64_t index) override;
-  Result<engine::CheckedText> check(const llm::Response& response) override;
+  Result<engine::CheckedText> check(std::uint64_t index, const llm::Response& response) override;
   Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override {
     return input_.same_as(index);
   }

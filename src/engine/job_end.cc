@@ -171,7 +171,7 @@ Result<void> JobEngine::end_answered(llm::Response response, llm::Route route,
     ending.id = source_item->id;
     ending.line = source_item->line;
   }
-  auto checked = parts_.source.check(response);
+  auto checked = parts_.source.check(entry.item, response);
   ending.end = checked ? ItemEnd::kSucceeded : ItemEnd::kFailed;
   if (checked) {
     ending.answer_json = std::move(checked->json);

@@ -36,8 +36,8 @@ class ItemSource {
   }
   /// Whether same_as() ever gives one.
   [[nodiscard]] virtual bool has_same() const { return false; }
-  /// @error kBadResponse the answer does not follow the schema.
-  virtual Result<CheckedText> check(const llm::Response& response) = 0;
+  /// Of the item with this number. @error kBadResponse the answer does not follow the schema.
+  virtual Result<CheckedText> check(std::uint64_t index, const llm::Response& response) = 0;
 };
 
 }  // namespace weir::engine

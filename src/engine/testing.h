@@ -197,7 +197,7 @@ class Words final : public ItemSource {
  public:
   [[nodiscard]] std::uint64_t count() const override { return items; }
   Result<Item> item(std::uint64_t index) override;
-  Result<CheckedText> check(const llm::Response& response) override;
+  Result<CheckedText> check(std::uint64_t index, const llm::Response& response) override;
   Result<std::optional<std::uint64_t>> same_as(std::uint64_t index) override {
     const auto found = same.find(index);
     return found == same.end() ? std::nullopt : std::optional(found->second);

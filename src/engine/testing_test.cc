@@ -161,7 +161,7 @@ Result<Item> Words::item(std::uint64_t index) {
   return item;
 }
 
-Result<CheckedText> Words::check(const llm::Response& response) {
+Result<CheckedText> Words::check(std::uint64_t /*index*/, const llm::Response& response) {
   if (response.text == "unfit") return fail(ErrorKind::kBadResponse, "not of the schema");
   return CheckedText{.json = fmt::format("\"{}\"", response.text)};
 }

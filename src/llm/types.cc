@@ -52,6 +52,10 @@ std::string_view to_string(Dialect dialect) {
   return dialect == Dialect::kOpenAIChat ? "OpenAI chat completions" : "Anthropic messages";
 }
 
+}  // namespace weir::llm
+
+namespace weir {
+
 std::string_view to_string(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop: return "stop";
@@ -65,14 +69,4 @@ std::string_view to_string(FinishReason reason) {
 
 std::string_view to_string(Route route) { return route == Route::kSync ? "sync" : "batch"; }
 
-Usage& Usage::operator+=(const Usage& other) {
-  input += other.input;
-  cache_read += other.cache_read;
-  cache_write_5m += other.cache_write_5m;
-  cache_write_1h += other.cache_write_1h;
-  cache_write += other.cache_write;
-  output += other.output;
-  return *this;
-}
-
-}  // namespace weir::llm
+}  // namespace weir

@@ -11,6 +11,8 @@
 
 namespace weir::llm {
 
+using weir::to_string;
+
 /// How long a provider keeps a written prefix. kDefault is the provider's own (Anthropic 5m, OpenAI 30m).
 enum class CacheTtl : std::uint8_t { kDefault, k5m, k1h };
 std::string_view to_string(CacheTtl ttl);
@@ -80,22 +82,9 @@ struct Request {
 /// Joins the pieces of a text between which no mark stands.
 void join_pieces(Request& request);
 
-/// Tokens in exclusive buckets: every token is counted in exactly one.
-struct Usage {
-  Tokens input;  // uncached
-  Tokens cache_read;
-  Tokens cache_write_5m;
-  Tokens cache_write_1h;
-  Tokens cache_write;  // at the provider's default TTL, where it has no 5m/1h
-  Tokens output;
-  friend bool operator==(const Usage&, const Usage&) = default;
-  [[nodiscard]] Tokens prompt() const { return input + cache_read + written(); }
-  [[nodiscard]] Tokens written() const { return cache_write_5m + cache_write_1h + cache_write; }
-  Usage& operator+=(const Usage& other);
-};
-
-enum class FinishReason : std::uint8_t { kStop, kLength, kToolUse, kRefusal, kOther };
-std::string_view to_string(FinishReason reason);
+using weir::FinishReason;
+using weir::Route;
+using weir::Usage;
 
 struct Response {
   std::string id;
@@ -108,8 +97,5 @@ struct Response {
   std::string usage_raw;        // the provider's usage object, so that cost can be recomputed
   std::optional<Time> created;  // the provider's creation time, where it tells
 };
-
-enum class Route : std::uint8_t { kSync, kBatch };
-std::string_view to_string(Route route);
 
 }  // namespace weir::llm

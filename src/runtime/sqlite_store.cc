@@ -350,6 +350,14 @@ Result<std::optional<SqliteStore::LastStep>> SqliteStore::last_step() {
   return std::nullopt;
 }
 
+Result<std::uint64_t> SqliteStore::last_sequence(std::uint64_t batch) {
+  WEIR_TRY(auto query,
+           impl_->prepare("SELECT COALESCE(MAX(sequence), 0) FROM ledger WHERE batch=?1"));
+  bind_all(query.get(), batch);
+  if (sqlite3_step(query.get()) != SQLITE_ROW) return impl_->failure("read");
+  return column(query.get(), 0);
+}
+
 Result<void> SqliteStore::commit(const engine::Commit& commit) {
   WEIR_CHECK(impl_->execute("BEGIN IMMEDIATE", "write to"));
   auto written = impl_->write(commit);

@@ -40,6 +40,8 @@ class SqliteStore final : public engine::Store {
   /// How far the journal has come, written in the transaction of the step itself. Nothing: no commit yet, or a store of schema 1
   /// that no writer has opened since. @error kUnavailable or kInternal it cannot be read.
   Result<std::optional<LastStep>> last_step();
+  /// The highest sequence that the ledger has of a batch (0: the sync route); 0 where it has none. @error as last_step().
+  Result<std::uint64_t> last_sequence(std::uint64_t batch);
 
  private:
   struct Impl;

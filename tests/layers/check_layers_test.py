@@ -116,7 +116,7 @@ class Layers(unittest.TestCase):
         self.write("src/cli/zz.cc", '#include "weir_registry.h"\n#include "weir_sim_registry.h"\n')
         self.expect_clean()
         self.write("src/runtime/zz.cc", '#include "weir_registry.h"\n')
-        self.expect("only the program (cli) sees the registry")
+        self.expect("the library see the registry")
 
     def test_provider_name_in_the_core(self):
         self.write("src/engine/zz_test.cc", 'bool f(const char* s) { return s == "openAI"; }\n')

@@ -381,7 +381,8 @@ llm::RawBody Documents::body_of(const std::vector<std::string>& pieces) const {
           .bytes = w.end_array().end_object().end_array().end_object().take()};
 }
 
-Result<engine::CheckedText> Documents::check(const llm::Response& response) {
+Result<engine::CheckedText> Documents::check(std::uint64_t /*index*/,
+                                             const llm::Response& response) {
   if (SeededRandom(hash64(response.text, scenario_.seed)).unit() < scenario_.unfit)
     return fail(ErrorKind::kBadResponse, "the answer does not follow the schema");
   engine::CheckedText out;

@@ -85,7 +85,7 @@ class Documents final : public engine::ItemSource {
   explicit Documents(const Scenario& scenario);
   [[nodiscard]] std::uint64_t count() const override { return scenario_.items; }
   Result<engine::Item> item(std::uint64_t index) override;
-  Result<engine::CheckedText> check(const llm::Response& response) override;
+  Result<engine::CheckedText> check(std::uint64_t index, const llm::Response& response) override;
   [[nodiscard]] bool rejected(std::uint64_t index) const;
   /// Whether the user wants the item in that retry.
   [[nodiscard]] bool wanted(std::uint64_t index, std::uint64_t retry) const;

@@ -1,0 +1,77 @@
+#pragma once
+// Engine: owns the store, the threads and the accounts behind every model of Weir. Models and jobs of an engine that was stopped or
+// destroyed stay valid objects; their calls fail with kUnavailable.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/chat_model.h"
+#include "weir/job.h"
+#include "weir/metrics.h"
+
+namespace weir {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+using LogSink = std::function<void(LogLevel level, std::string_view line)>;
+
+struct EngineOptions {
+  std::string store = {};  // a folder, made 0700 when it is not there
+  bool in_memory =
+      false;  // instead of a store; not durable: what is not answered dies with the process
+  std::string config_file = {};  // YAML or JSON; empty: the built-in defaults
+  LogSink log_sink = {};         // called on any thread; never a secret, never a prompt
+  std::string clock = {};        // "": the system's; "sim:URL": the simulator's (loopback only)
+  Hooks hooks = {};
+};
+
+struct ModelOptions {
+  std::string api_key = {};   // empty: the provider's environment variable
+  std::string endpoint = {};  // base URL; empty: the provider's
+  std::string account = "default";
+  std::optional<double> temperature = std::nullopt;                      // where a request has none
+  Tokens output_max{1024};                                               // where a request has none
+  std::chrono::milliseconds request_timeout = std::chrono::minutes(10);  // real time, of one try
+};
+
+class WEIR_API Engine {
+ public:
+  /// Opens or creates the store; jobs that an earlier engine left go on as soon as their account's key is known.
+  /// @error kInvalidArgument an option or the configuration is wrong (key, place, hint); kUnavailable the store is held (by whom),
+  /// or cannot be written.
+  static Result<std::unique_ptr<Engine>> create(EngineOptions options);
+  ~Engine();  // stop() with a deadline of 10 s
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Nothing new is begun; what is in flight is awaited until the deadline (real time), then given up (booked as unknown). Jobs stay
+  /// in the store: a new engine on it goes on with them. Idempotent.
+  /// @error kDeadlineExceeded something had to be given up.
+  Result<void> stop(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+  /// A plain, unoptimised model: "anthropic/claude-sonnet-5".
+  /// @error kNotFound no such model (the hint names the nearest); kUnauthenticated no key; kInvalidArgument a bad endpoint.
+  Result<std::unique_ptr<ChatModel>> model(std::string_view name, ModelOptions options = {});
+  /// The entry of the configuration that has isDefault, optimised as it says. @error kNotFound there is none; as model(name).
+  Result<std::unique_ptr<ChatModel>> model();
+
+  /// @error kNotFound no job of this store has the id.
+  Result<Job> job(std::string_view id);
+  /// Every job of the store, oldest first.
+  [[nodiscard]] std::vector<Job> jobs() const;
+  [[nodiscard]] Metrics metrics() const;
+  /// Where the store is; for an engine in memory, where it is for the time being.
+  [[nodiscard]] const std::string& store() const;
+
+  class Impl;
+  [[nodiscard]] const std::shared_ptr<Impl>& impl() const { return impl_; }  // for Weir itself
+
+ private:
+  explicit Engine(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace weir

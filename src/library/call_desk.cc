@@ -1,0 +1,368 @@
+#include "library/call_desk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
+#include <optional>
+
+#include "cost/pricing.h"
+#include "engine/retry.h"
+
+namespace weir::library {
+namespace {
+
+constexpr std::chrono::milliseconds kPulse{100};
+constexpr std::uint64_t kAnswerBytesMax = 64U << 20;
+// Nobody waits for longer at once: the limits may have changed.
+constexpr std::chrono::milliseconds kTurnWait{50};
+
+Error gone(std::string message) {
+  return {.kind = ErrorKind::kUnavailable, .message = std::move(message)};
+}
+Error cancelled() { return {.kind = ErrorKind::kCancelled, .message = "the call was cancelled"}; }
+Error too_late() {
+  return {.kind = ErrorKind::kDeadlineExceeded,
+          .message = "the deadline passed before there was an answer",
+          .hint = "allow more time"};
+}
+
+}  // namespace
+
+struct CallDesk::Ticket {
+  CallSpec spec;
+  std::optional<Time> until;
+  CallLedger* ledger = nullptr;
+  // On the loop.
+  asio::cancellation_signal signal;
+  bool cancelled = false;
+  std::uint32_t attempts = 0, limited = 0;
+  bool streamed = false;  // text has reached the caller: it is not begun again
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string text;  // streamed, and not taken yet
+  std::optional<Result<CallOutcome>> outcome;
+
+  void push(std::string&& more) {
+    const std::scoped_lock lock(mutex);
+    text += more;
+    changed.notify_one();
+  }
+};
+
+namespace {
+
+// Collects the answer; a stream's text goes on as it comes.
+class CallSink final : public runtime::ResponseSink {
+ public:
+  CallSink(std::unique_ptr<provider::StreamDecoder> decoder,
+           std::function<void(std::string&&)> on_text)
+      : decoder_(std::move(decoder)), on_text_(std::move(on_text)) {}
+
+  void on_head(const http::Response& head) override { response = head; }
+  bool on_body(std::string_view bytes) override {
+    if (!streaming()) {
+      response.body += bytes;
+      return true;
+    }
+    std::string text;
+    auto fed = decoder_->feed(bytes, text);
+    if (!text.empty()) on_text_(std::move(text));
+    if (fed) return true;
+    broken = std::move(fed).error();
+    return false;
+  }
+  [[nodiscard]] bool streaming() const { return decoder_ && response.status == 200; }
+  Result<llm::Response> finish() {
+    if (broken) return std::unexpected(*broken);
+    return decoder_->finish();
+  }
+
+  http::Response response;
+  std::optional<Error> broken;
+
+ private:
+  std::unique_ptr<provider::StreamDecoder> decoder_;
+  std::function<void(std::string&&)> on_text_;
+};
+
+Money ceiling_of(const CallSpec& spec, std::uint64_t bytes, Time now) {
+  const auto& model = *spec.target->model;
+  const auto output = spec.request.output_max.value_or(model.output_max.value_or(Tokens{128'000}));
+  return cost::ceiling_of(bytes, output, model.price_at(now), Route::kSync);
+}
+
+}  // namespace
+
+CallDesk::CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder)
+    : calls_(calls), jobs_(jobs), clock_(clock), folder_(std::move(folder)), pulse_(calls.io()) {
+  calls_.post([this] { beat(); });
+}
+
+CallDesk::~CallDesk() = default;
+
+Result<void> CallDesk::add(const TargetPtr& target) {
+  const auto name = CallLedger::folder_name(*target);
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) return std::unexpected(gone("the engine has stopped"));
+  if (ledgers_.contains(name)) return {};
+  WEIR_TRY(auto ledger, CallLedger::open(folder_ + "/" + name, target, clock_.now()));
+  ledgers_.emplace(name, std::move(ledger));
+  return {};
+}
+
+Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
+                                      const std::stop_token& stop) {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->spec = std::move(spec);
+  if (ticket->spec.deadline) ticket->until = clock_.now() + *ticket->spec.deadline;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) return std::unexpected(gone("the engine has stopped"));
+    const auto found = ledgers_.find(CallLedger::folder_name(*ticket->spec.target));
+    WEIR_ASSERT(found != ledgers_.end());
+    ticket->ledger = found->second.get();
+    calls_.post([this, ticket] {
+      running_.emplace(ticket.get(), ticket);
+      auto slot = ticket->signal.slot();
+      asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
+    });
+  }
+  const auto give_up = [this, ticket] {
+    calls_.post([ticket] {
+      ticket->cancelled = true;
+      ticket->signal.emit(asio::cancellation_type::terminal);
+    });
+  };
+  const std::stop_callback on_stop(stop, give_up);
+  std::unique_lock lock(ticket->mutex);
+  bool wanted = true;
+  for (;;) {
+    ticket->changed.wait(lock, [&] { return ticket->outcome || !ticket->text.empty(); });
+    if (auto text = std::exchange(ticket->text, {}); !text.empty() && wanted && on_chunk) {
+      lock.unlock();
+      wanted = on_chunk(text);
+      if (!wanted) give_up();
+      lock.lock();
+      continue;
+    }
+    if (ticket->outcome) return std::move(*ticket->outcome);
+  }
+}
+
+CallDesk::Line& CallDesk::line_of(const Target& target) {
+  auto& line = lines_[target.account_key()];
+  if (!line) line = std::make_unique<Line>();
+  return *line;
+}
+
+void CallDesk::finish(const TicketPtr& ticket, Result<CallOutcome> outcome) {
+  running_.erase(ticket.get());
+  const std::scoped_lock lock(ticket->mutex);
+  ticket->outcome = std::move(outcome);
+  ticket->changed.notify_one();
+}
+
+asio::awaitable<bool> CallDesk::pause(TicketPtr ticket, Duration duration) {
+  if (ticket->until) duration = std::min(duration, *ticket->until - clock_.now());
+  asio::steady_timer timer(calls_.io(), clock_.to_real(duration));
+  boost::system::error_code code;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, code));
+  co_return !ticket->cancelled && (!ticket->until || clock_.now() < *ticket->until);
+}
+
+// Until the account may send for this call, and the journal has room.
+asio::awaitable<Result<void>> CallDesk::wait_for_turn(TicketPtr ticket) {
+  for (;;) {
+    if (ticket->cancelled) co_return std::unexpected(cancelled());
+    const auto now = clock_.now();
+    if (ticket->until && now >= *ticket->until) co_return std::unexpected(too_late());
+    auto& line = line_of(*ticket->spec.target);
+    const auto seat = ticket->spec.urgent ? line.urgent : line.plain;
+    if (ticket->ledger->has_room() && line.account.may_send(seat, 0, now)) {
+      line.account.sent(seat, 0, now);
+      co_return Result<void>();
+    }
+    Duration wait = std::chrono::duration_cast<Duration>(kTurnWait);
+    if (const auto until = line.account.paused_until(now); until && *until > now)
+      wait = std::max(wait, *until - now);
+    (void)co_await pause(ticket, wait);
+  }
+}
+
+// One try: journalled, sent, booked.
+asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
+  const auto& target = *ticket->spec.target;
+  auto now = clock_.now();
+  const auto id = AttemptId::make(now, random_);
+  const auto id_text = id.text();
+  auto plan = target.adapter->encode_sync(ticket->spec.request, {target.credentials, id_text});
+  if (!plan) co_return std::unexpected(std::move(plan).error());
+  const auto ceiling = ceiling_of(ticket->spec, plan->content_length(), now);
+  auto begun = ticket->ledger->begin(id, ceiling, now);
+  if (!begun) co_return std::unexpected(std::move(begun).error());
+  const auto attempt = *begun;
+  runtime::ClientRequest request{.origin = target.endpoint.origin, .plan = std::move(*plan)};
+  request.response_bytes_max = kAnswerBytesMax;
+  request.idle_timeout = request.total_timeout = target.request_timeout;
+  if (ticket->until)
+    request.total_timeout = std::clamp<std::chrono::milliseconds>(
+        std::chrono::ceil<std::chrono::milliseconds>(clock_.to_real(*ticket->until - now)),
+        std::chrono::milliseconds(1), request.total_timeout);
+  std::unique_ptr<provider::StreamDecoder> decoder;
+  if (ticket->spec.request.stream) decoder = target.adapter->stream_decoder();
+  std::function<void(std::string&&)> on_text = [ticket](std::string&& text) {
+    ticket->streamed = true;
+    ticket->push(std::move(text));
+  };
+  CallSink sink(std::move(decoder), std::move(on_text));
+  auto sent = co_await calls_.client().send(std::move(request), &sink);
+  now = clock_.now();
+  auto& account = line_of(target).account;
+  account.observed(target.adapter->rate_limits(sink.response.headers, now));
+  if (!sent && !sink.broken) {
+    if (sent.error().kind == ErrorKind::kUnavailable) {
+      ticket->ledger->not_billed(attempt);
+      co_return std::unexpected(std::move(sent).error());
+    }
+    ticket->ledger->unknown(attempt, now);
+    if (ticket->cancelled) co_return std::unexpected(cancelled());
+    auto error = std::move(sent).error();
+    error.kind = ErrorKind::kDeadlineExceeded;
+    co_return std::unexpected(std::move(error));
+  }
+  auto decoded = sink.streaming() ? sink.finish() : target.adapter->decode_sync(sink.response, now);
+  if (!decoded) {
+    // A 2xx that cannot be read was answered, so it was billed: by how much is unknown.
+    const bool answered = sink.response.status >= 200 && sink.response.status < 300;
+    if (answered) ticket->ledger->unknown(attempt, now);
+    else ticket->ledger->not_billed(attempt);
+    co_return std::unexpected(std::move(decoded).error());
+  }
+  account.succeeded();
+  ticket->ledger->billed(attempt, decoded->usage, decoded->created.value_or(now));
+  co_return CallOutcome{.answer = std::move(*decoded), .raw = std::move(sink.response.body)};
+}
+
+asio::awaitable<void> CallDesk::run(TicketPtr ticket) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  for (;;) {
+    auto turn = co_await wait_for_turn(ticket);
+    if (!turn) co_return finish(ticket, std::unexpected(std::move(turn).error()));
+    auto outcome = co_await attempt(ticket);
+    auto& line = line_of(*ticket->spec.target);
+    line.account.over(ticket->spec.urgent ? line.urgent : line.plain);
+    if (outcome) {
+      outcome->attempts = ++ticket->attempts;
+      co_return finish(ticket, std::move(outcome));
+    }
+    const auto error = outcome.error();
+    const bool limited = error.kind == ErrorKind::kRateLimited;
+    if (limited) line.account.limited(error, random_, clock_.now());
+    if (limited) ++ticket->limited;
+    else ++ticket->attempts;
+    const bool again = engine::retryable(error.kind) && !ticket->cancelled && !ticket->streamed &&
+                       ticket->attempts < ticket->spec.attempts_max &&
+                       ticket->limited < engine::kRateLimitedMax;
+    if (!again) co_return finish(ticket, std::move(outcome));
+    const auto wait = engine::backoff(limited ? 0 : ticket->attempts, error, random_);
+    if (!co_await pause(ticket, wait)) {
+      auto last = ticket->cancelled ? cancelled() : error;
+      co_return finish(ticket, std::unexpected(std::move(last)));
+    }
+  }
+}
+
+void CallDesk::beat() {
+  flush();
+  pulse_.expires_after(kPulse);
+  pulse_.async_wait([this](const boost::system::error_code& code) {
+    if (!code) beat();
+  });
+}
+
+// What is settled goes to the disk: the journal here, the ledger on the jobs' loop.
+void CallDesk::flush() {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [name, ledger] : ledgers_) {
+    if (auto synced = ledger->sync(); !synced) ledger->stored(synced);
+    auto entries = ledger->take_settled();
+    if (entries.empty()) continue;
+    ++storing_;
+    auto* one = ledger.get();
+    jobs_.post([this, one, lot = std::move(entries)] {
+      auto stored = one->store(lot);
+      calls_.post([this, one, stored = std::move(stored)] {
+        one->stored(stored);
+        --storing_;
+      });
+    });
+  }
+}
+
+namespace {
+
+template <class Done>
+bool wait_until(Done done, std::chrono::steady_clock::time_point end) {
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace
+
+void CallDesk::settle() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (ended_) return;
+  }
+  const auto settled = [this] {
+    return calls_.call([this] {
+      flush();
+      return storing_ == 0 && std::ranges::none_of(ledgers_, [](const auto& one) {
+               return one.second->unsettled();
+             });
+    });
+  };
+  (void)wait_until(settled, std::chrono::steady_clock::now() + std::chrono::seconds(5));
+}
+
+bool CallDesk::stop(std::chrono::steady_clock::time_point until) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) return true;
+    stopped_ = true;
+  }
+  const auto idle = [this] { return calls_.call([this] { return running_.empty(); }); };
+  const bool answered = wait_until(idle, until);
+  if (!answered) {
+    calls_.call([this] {
+      for (auto& [key, ticket] : running_) ticket->cancelled = true;
+      calls_.client().stop();
+    });
+    (void)wait_until(idle, std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  }
+  settle();
+  {
+    const std::scoped_lock lock(mutex_);
+    ended_ = true;
+  }
+  calls_.call([this] {
+    pulse_.cancel();
+    calls_.client().stop();
+  });
+  return answered;
+}
+
+}  // namespace weir::library

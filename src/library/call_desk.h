@@ -1,0 +1,83 @@
+#pragma once
+// Single requests by the standard API: within the account's limits, retried, each attempt booked. Blocks the calling thread; the work
+// is a coroutine on the calls' loop. Thread-safe.
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include "engine/account.h"
+#include "library/call_ledger.h"
+#include "library/loop.h"
+#include "runtime/clock.h"
+#include "runtime/random.h"
+
+namespace weir::library {
+
+/// What came of a call.
+struct CallOutcome {
+  llm::Response answer;
+  std::uint32_t attempts = 1;
+  std::string raw;  // the body, where it was not a stream
+};
+
+struct CallSpec {
+  TargetPtr target;
+  llm::Request request;
+  std::optional<Duration> deadline;  // from now, by the clock
+  bool urgent = false;
+  std::uint32_t attempts_max = 4;
+};
+
+class CallDesk {
+ public:
+  CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder);
+  ~CallDesk();
+
+  /// Opens the target's ledger. Blocks on the disk. @error kUnavailable, kInternal.
+  Result<void> add(const TargetPtr& target);
+  /// @param on_chunk where the request asks for a stream. @error as ChatModel::invoke.
+  Result<CallOutcome> perform(CallSpec spec, const OnChunk& on_chunk, const std::stop_token& stop);
+  /// Until what is booked so far stands in the store, for a few seconds at most.
+  void settle();
+  /// No call is begun any more; those in flight are awaited until then, then given up. The ledgers are in the store when it returns.
+  /// @return whether none had to be given up.
+  bool stop(std::chrono::steady_clock::time_point until);
+
+ private:
+  struct Ticket;  // one call: what its thread and the loop share
+  struct Line {   // an account and who waits for it
+    engine::Account account{512};
+    engine::Account::Seat plain = account.join(), urgent = account.join(true);
+  };
+  using TicketPtr = std::shared_ptr<Ticket>;
+  asio::awaitable<void> run(TicketPtr ticket);
+  asio::awaitable<Result<void>> wait_for_turn(TicketPtr ticket);
+  asio::awaitable<Result<CallOutcome>> attempt(TicketPtr ticket);
+  asio::awaitable<bool> pause(TicketPtr ticket, Duration duration);
+  void finish(const TicketPtr& ticket, Result<CallOutcome> outcome);
+  void beat();
+  void flush();
+  Line& line_of(const Target& target);
+
+  Loop& calls_;
+  Loop& jobs_;
+  runtime::RuntimeClock& clock_;
+  const std::string folder_;
+  std::mutex mutex_;  // guards what other threads touch: ledgers_ (insertion), stopped_
+  std::map<std::string, std::unique_ptr<CallLedger>> ledgers_;
+  bool stopped_ = false;  // no new calls
+  bool ended_ = false;    // the loop is about to end
+
+  // On the calls' loop only.
+  runtime::SystemRandom random_;
+  std::map<std::string, std::unique_ptr<Line>> lines_;
+  std::map<Ticket*, TicketPtr> running_;
+  asio::steady_timer pulse_;
+  std::size_t storing_ = 0;
+};
+
+}  // namespace weir::library

@@ -1,0 +1,131 @@
+#include "library/call_ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "cost/pricing.h"
+#include "library/record.h"
+#include "runtime/posix_files.h"
+
+namespace weir::library {
+namespace {
+
+// Requests in flight at once; each slot is 192 bytes.
+constexpr std::uint32_t kSlots = 4096;
+
+}  // namespace
+
+std::string CallLedger::folder_name(const Target& target) {
+  const auto info = target.info();
+  return content_digest(
+             fmt::format("{}\n{}\n{}\n{}", info.provider, info.model, info.endpoint, info.account))
+      .substr(0, 16);
+}
+
+Result<std::unique_ptr<CallLedger>> CallLedger::open(const std::string& folder, TargetPtr target,
+                                                     Time now) {
+  std::unique_ptr<CallLedger> ledger(new CallLedger(std::move(target)));
+  WEIR_CHECK(runtime::make_private_folder(folder));
+  WEIR_TRY(ledger->store_, runtime::SqliteStore::open(folder + "/store.sqlite"));
+  WEIR_TRY(ledger->journal_, runtime::MappedJournal::open(folder + "/usage.journal", kSlots));
+  WEIR_CHECK(
+      runtime::write_whole_file(folder + "/target.json", target_json(ledger->target_->info())));
+  WEIR_TRY(const auto last, ledger->store_->last_sequence(0));
+  ledger->next_sequence_ = last + 1;
+  WEIR_CHECK(ledger->recover(now));
+  return ledger;
+}
+
+cost::LedgerEntry CallLedger::entry_of(std::uint64_t sequence, const AttemptId& id,
+                                       const llm::Usage& usage, Time priced_at) const {
+  const auto& prices = target_->model->price_at(priced_at);
+  return {.sequence = sequence,
+          .attempt = id,
+          .item = sequence,
+          .answered = true,
+          .priced_at = priced_at,
+          .usage = usage,
+          .cost = cost::cost_of(usage, prices, Route::kSync),
+          .baseline = cost::baseline_of(usage, prices),
+          .uncached = cost::uncached_cost_of(usage, prices, Route::kSync)};
+}
+
+// An attempt whose outcome an earlier process never saw is unknown: it is exposure.
+Result<void> CallLedger::recover(Time now) {
+  using Outcome = engine::JournalEntry::Outcome;
+  std::vector<cost::LedgerEntry> entries;
+  const auto left = journal_->entries();
+  for (const auto& entry : left) {
+    next_sequence_ = std::max(next_sequence_, entry.sequence + 1);
+    if (entry.outcome == Outcome::kBilled)
+      entries.push_back(entry_of(entry.sequence, entry.attempt, entry.usage, entry.priced_at));
+    if (entry.outcome == Outcome::kOpen || entry.outcome == Outcome::kUnknown)
+      entries.push_back({.sequence = entry.sequence,
+                         .attempt = entry.attempt,
+                         .item = entry.sequence,
+                         .outcome = cost::LedgerEntry::Outcome::kUnknown,
+                         .priced_at = now,
+                         .cost = entry.ceiling});
+  }
+  if (!entries.empty()) WEIR_CHECK(store(entries));
+  for (const auto& entry : left) journal_->release(entry.slot);
+  return {};
+}
+
+Result<CallLedger::Attempt> CallLedger::begin(const AttemptId& id, Money ceiling, Time now) {
+  if (broken_) return std::unexpected(*broken_);
+  Attempt attempt{.id = id, .sequence = next_sequence_, .ceiling = ceiling};
+  WEIR_TRY(attempt.slot, journal_->intent(attempt.sequence, id, attempt.sequence, ceiling, now));
+  ++next_sequence_;
+  return attempt;
+}
+
+void CallLedger::billed(const Attempt& attempt, const llm::Usage& usage, Time priced_at) {
+  journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kBilled, priced_at, usage);
+  settled_.push_back({attempt.slot, entry_of(attempt.sequence, attempt.id, usage, priced_at)});
+}
+
+void CallLedger::not_billed(const Attempt& attempt) {
+  journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kNotBilled, {}, {});
+  settled_.push_back({attempt.slot, std::nullopt});
+}
+
+void CallLedger::unknown(const Attempt& attempt, Time now) {
+  journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kUnknown, now, {});
+  settled_.push_back(
+      {attempt.slot, cost::LedgerEntry{.sequence = attempt.sequence,
+                                       .attempt = attempt.id,
+                                       .item = attempt.sequence,
+                                       .outcome = cost::LedgerEntry::Outcome::kUnknown,
+                                       .priced_at = now,
+                                       .cost = attempt.ceiling}});
+}
+
+std::vector<cost::LedgerEntry> CallLedger::take_settled() {
+  std::vector<cost::LedgerEntry> entries;
+  if (!storing_.empty() || settled_.empty()) return entries;
+  storing_ = std::exchange(settled_, {});
+  for (const auto& settled : storing_)
+    if (settled.entry) entries.push_back(*settled.entry);
+  if (entries.empty()) stored({});  // nothing was billed: the slots are free at once
+  return entries;
+}
+
+void CallLedger::stored(const Result<void>& outcome) {
+  if (!outcome) {
+    broken_ = outcome.error();
+    settled_.insert(settled_.begin(), storing_.begin(), storing_.end());
+    storing_.clear();
+    return;
+  }
+  broken_.reset();
+  for (const auto& settled : std::exchange(storing_, {})) journal_->release(settled.slot);
+}
+
+Result<void> CallLedger::store(const std::vector<cost::LedgerEntry>& entries) {
+  return store_->commit({.ledger = entries, .name = "calls"});
+}
+
+}  // namespace weir::library

@@ -1,0 +1,70 @@
+#pragma once
+// What a model's single requests cost: every attempt is journalled before it is sent and booked when it ends (design.md 4.2, sync route).
+// One folder a provider, model and account. The journal lives on the calls' loop; the store is written on the jobs' loop, so that no
+// request waits for a disk.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cost/ledger.h"
+#include "library/target.h"
+#include "runtime/mapped_journal.h"
+#include "runtime/sqlite_store.h"
+
+namespace weir::library {
+
+class CallLedger {
+ public:
+  /// Opens or creates the folder, and books what an earlier process left. Blocks. @error kUnavailable, kInternal.
+  static Result<std::unique_ptr<CallLedger>> open(const std::string& folder, TargetPtr target,
+                                                  Time now);
+
+  struct Attempt {
+    AttemptId id;
+    std::uint64_t sequence = 0;
+    std::uint32_t slot = 0;
+    Money ceiling;
+  };
+  // On the calls' loop.
+  [[nodiscard]] bool has_room() const { return journal_->free_slots() > 0; }
+  /// Durable when it returns. @error kUnavailable the journal is full, or the store took nothing lately (its reason).
+  Result<Attempt> begin(const AttemptId& id, Money ceiling, Time now);
+  void billed(const Attempt& attempt, const llm::Usage& usage, Time priced_at);
+  void not_billed(const Attempt& attempt);
+  void unknown(const Attempt& attempt, Time now);
+
+  /// What is settled and not in the store yet; empty when there is nothing, or an earlier lot is still on its way.
+  std::vector<cost::LedgerEntry> take_settled();
+  /// Hands the journal to the disk.
+  Result<void> sync() { return journal_->sync(); }
+  /// The lot of take_settled() is in the store, or could not be written: then it stays.
+  void stored(const Result<void>& outcome);
+  [[nodiscard]] bool unsettled() const { return !settled_.empty(); }
+
+  // On the jobs' loop.
+  Result<void> store(const std::vector<cost::LedgerEntry>& entries);
+
+  /// Names the folder of a target's ledger within a store.
+  static std::string folder_name(const Target& target);
+
+ private:
+  explicit CallLedger(TargetPtr target) : target_(std::move(target)) {}
+  Result<void> recover(Time now);
+  cost::LedgerEntry entry_of(std::uint64_t sequence, const AttemptId& id, const llm::Usage& usage,
+                             Time priced_at) const;
+
+  TargetPtr target_;
+  std::unique_ptr<runtime::MappedJournal> journal_;
+  std::unique_ptr<runtime::SqliteStore> store_;
+  std::uint64_t next_sequence_ = 1;
+  struct Settled {
+    std::uint32_t slot = 0;
+    std::optional<cost::LedgerEntry> entry;
+  };
+  std::vector<Settled> settled_, storing_;
+  std::optional<Error> broken_;
+};
+
+}  // namespace weir::library

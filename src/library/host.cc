@@ -1,0 +1,181 @@
+#include "library/host.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "runtime/posix_files.h"
+#include "runtime/random.h"
+#include "runtime/secrets.h"
+#include "weir_registry.h"
+
+namespace weir::library {
+namespace {
+
+constexpr std::size_t kCallConnectionsMax = 256;
+constexpr std::size_t kJobConnectionsMax = 256;
+// Memory that looks like files; without it an engine in memory uses the folder for temporary files.
+constexpr const char* kMemoryFolder = "/dev/shm";
+
+const provider::Adapter* adapter_of(std::string_view provider) {
+  for (const auto& registered : providers::registered())
+    if (registered.name == provider) return &registered.get();
+  return nullptr;
+}
+
+// Begins the name of a store in memory.
+constexpr std::string_view kMemoryPrefix = "weir-";
+
+// What engines in memory left whose process died.
+void sweep_dead(const std::string& parent) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(parent, code)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(kMemoryPrefix) || !fs::exists(entry.path() / "lock", code)) continue;
+    const auto held =
+        runtime::StoreLock::acquire(entry.path().string(), runtime::SystemClock().now());
+    if (held) fs::remove_all(entry.path(), code);
+  }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Host>> Host::create(EngineOptions options) {
+  std::shared_ptr<Host> host(new Host(std::move(options)));
+  WEIR_CHECK(host->open());
+  return host;
+}
+
+Host::~Host() { (void)stop(std::chrono::seconds(10)); }
+
+Result<void> Host::make_folder() {
+  if (options_.in_memory == !options_.store.empty())
+    return fail(ErrorKind::kInvalidArgument, "EngineOptions: give either a store or in_memory",
+                "store = \"/var/lib/app/weir\" keeps what was accepted; in_memory = true does not");
+  if (!options_.in_memory) {
+    folder_ = std::filesystem::absolute(options_.store).lexically_normal().string();
+    if (folder_.size() > 1 && folder_.ends_with('/')) folder_.pop_back();
+    return runtime::make_private_folder(folder_);
+  }
+  std::error_code code;
+  const bool memory = ::access(kMemoryFolder, W_OK) == 0;
+  const auto parent =
+      memory ? std::string(kMemoryFolder) : std::filesystem::temp_directory_path(code).string();
+  sweep_dead(parent);
+  runtime::SystemRandom random;
+  folder_ = fmt::format("{}/{}{:016x}", parent, kMemoryPrefix, random.next());
+  log(LogLevel::kWarning, "the engine is in memory: what is not answered dies with the process");
+  return runtime::make_private_folder(folder_);
+}
+
+Result<void> Host::open() {
+  WEIR_TRY(catalogue_, catalogue::Catalogue::built_in());
+  WEIR_TRY(clock_, runtime::make_clock(options_.clock));
+  WEIR_CHECK(make_folder());
+  WEIR_TRY(lock_, runtime::StoreLock::acquire(folder_, runtime::SystemClock().now()));
+  WEIR_CHECK(runtime::make_private_folder(folder_ + "/calls"));
+  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax);
+  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax);
+  calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls");
+  records_ = std::make_unique<Records>(folder_ + "/calls");
+  jobs_ = std::make_unique<JobDesk>(
+      DeskParts{
+          .loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = options_.log_sink},
+      folder_ + "/jobs");
+  return jobs_->load([this](const JobMeta& meta) { return without_key(meta); });
+}
+
+Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
+  WEIR_TRY(const auto model, catalogue::resolve(catalogue_, meta.provider + "/" + meta.model));
+  auto target = std::make_shared<Target>();
+  target->adapter = adapter_of(model.provider->name);
+  target->provider = model.provider;
+  target->model = model.model;
+  WEIR_TRY(target->endpoint, http::parse_url(meta.endpoint));
+  target->credentials.base_path = target->endpoint.target;
+  target->account = meta.account;
+  target->temperature = meta.temperature;
+  target->output_max = Tokens{meta.output_max};
+  target->request_timeout = ModelOptions().request_timeout;
+  if (target->adapter == nullptr)
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("this build has no adapter for {}", meta.provider));
+  return target;
+}
+
+Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options) {
+  WEIR_TRY(const auto model, catalogue::resolve(catalogue_, name));
+  auto target = std::make_shared<Target>();
+  target->adapter = adapter_of(model.provider->name);
+  if (target->adapter == nullptr)
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("this build has no adapter for {}", model.provider->name));
+  target->provider = model.provider;
+  target->model = model.model;
+  if (options.temperature && !model.model->temperature_allowed)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} takes no temperature", model.model->name),
+                "leave ModelOptions::temperature unset");
+  if (options.output_max.count < 1)
+    return fail(ErrorKind::kInvalidArgument, "ModelOptions::output_max must be at least 1",
+                "for example 1024");
+  WEIR_TRY(target->endpoint,
+           http::parse_url(options.endpoint.empty() ? model.provider->endpoint : options.endpoint));
+  target->credentials.base_path = target->endpoint.target;
+  target->credentials.key = options.api_key;
+  if (options.api_key.empty()) {
+    auto key = runtime::key_from_environment(model.provider->key_variable);
+    if (!key) {
+      auto error = std::move(key).error();
+      error.hint =
+          fmt::format("give ModelOptions::api_key, or export {}", model.provider->key_variable);
+      return std::unexpected(std::move(error));
+    }
+    target->credentials.key = std::move(*key);
+  }
+  target->key_digest = runtime::key_digest(target->credentials.key);
+  target->account = options.account;
+  target->temperature = options.temperature;
+  target->output_max = options.output_max;
+  target->request_timeout = options.request_timeout;
+  WEIR_CHECK(calls_->add(target));
+  jobs_->add(target);
+  return target;
+}
+
+Result<void> Host::stop(std::chrono::milliseconds deadline) {
+  const std::scoped_lock lock(stopping_);
+  if (stopped_ || !job_loop_) return stop_outcome_;
+  stopped_ = true;
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  const bool jobs = !jobs_ || jobs_->stop(until);
+  const bool calls = !calls_ || calls_->stop(until);
+  call_loop_->join();
+  job_loop_->join();
+  lock_.reset();
+  std::error_code ignored;
+  if (options_.in_memory) std::filesystem::remove_all(folder_, ignored);
+  if (!jobs || !calls)
+    stop_outcome_ = fail(
+        ErrorKind::kDeadlineExceeded,
+        "something was still in flight at the deadline and was given up: it is booked as unknown",
+        "allow more time");
+  return stop_outcome_;
+}
+
+void Host::decided(std::string subject, std::string reason) const {
+  log(LogLevel::kInfo, fmt::format("{}: {}", subject, reason));
+  if (options_.hooks.on_decision)
+    options_.hooks.on_decision({std::move(subject), std::move(reason)});
+}
+
+void Host::fell_back(std::string subject, std::string reason) const {
+  log(LogLevel::kWarning, fmt::format("{}: {}", subject, reason));
+  if (options_.hooks.on_fallback)
+    options_.hooks.on_fallback({std::move(subject), std::move(reason)});
+}
+
+}  // namespace weir::library

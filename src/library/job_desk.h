@@ -1,0 +1,116 @@
+#pragma once
+// Durable jobs: accepted on the caller's thread, driven on the jobs' loop, each with a folder of its own that `weir job` reads as well.
+// Thread-safe.
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/account.h"
+#include "json/value.h"
+#include "library/job_meta.h"
+#include "library/loop.h"
+#include "library/target.h"
+#include "runtime/clock.h"
+#include "runtime/posix_files.h"
+#include "runtime/random.h"
+#include "weir/engine.h"
+
+namespace weir::library {
+class JobDesk;
+struct RunningJob;
+}  // namespace weir::library
+
+namespace weir {
+
+/// One job: what its callers and the loop share.
+class Job::Impl {
+ public:
+  library::JobMeta meta;
+  library::TargetPtr target;  // set before it runs; without a key until that is known
+  std::string folder, output;
+
+  mutable std::mutex mutex;
+  mutable std::condition_variable_any changed;
+  JobStatus status;
+  std::uint64_t segment_bytes = 0;  // of its results, committed
+  bool batch_route = false;
+  bool cancel_wanted = false;
+  library::JobDesk* desk = nullptr;  // null once the engine has stopped
+
+  std::vector<std::function<void()>> over;  // called once, when it runs no longer
+
+  void set(JobStatus::Phase phase, std::string why = {});
+  /// Called when the job runs no longer, on the loop; at once where that is so already.
+  void when_over(std::function<void()> callback);
+};
+
+}  // namespace weir
+
+namespace weir::library {
+
+using JobPtr = std::shared_ptr<Job::Impl>;
+
+/// What the desk works with; borrowed.
+struct DeskParts {
+  Loop& loop;
+  runtime::RuntimeClock& clock;
+  const Hooks& hooks;
+  const LogSink& log;
+};
+
+class JobDesk {
+ public:
+  JobDesk(DeskParts parts, std::string folder);
+  ~JobDesk();
+
+  /// Finds what earlier engines left. `resolve` gives the target of a description, without a key.
+  using Resolve = std::function<Result<TargetPtr>(const JobMeta&)>;
+  Result<void> load(const Resolve& resolve);
+  /// Jobs of this account go on from here with its key.
+  void add(const TargetPtr& target);
+  /// @error kInvalidArgument no request, or one that cannot be sent; kUnavailable.
+  /// Where `strict`, a request that cannot be sent refuses all of them; else it ends failed by itself.
+  Result<JobPtr> submit(const TargetPtr& target, JobMeta meta, const RequestGenerator& next,
+                        bool strict);
+  Result<JobPtr> find(std::string_view id);
+  std::vector<JobPtr> all();
+  void cancel(const JobPtr& job);
+  bool stop(std::chrono::steady_clock::time_point until);
+
+ private:
+  static Result<void> accept(Job::Impl& job, const RequestGenerator& next, bool strict);
+  void enqueue(const JobPtr& job);
+  void start_next();
+  Result<void> start(const JobPtr& job);
+  asio::awaitable<void> drive(std::shared_ptr<RunningJob> running);
+  void update(RunningJob& running);
+  void ended(RunningJob& running, const Result<void>& outcome);
+  void tell_fallbacks(const RunningJob& running);
+  engine::Account* account_of(const Target& target);
+
+  const DeskParts parts_;
+  const std::string folder_;
+  const std::size_t running_max_;
+  std::mutex mutex_;
+  std::map<std::string, JobPtr, std::less<>> jobs_;
+  std::map<std::string, std::string> by_key_;  // idempotency key -> id
+  bool stopped_ = false;
+
+  // On the loop only.
+  runtime::SystemRandom random_;
+  runtime::PosixFiles files_;
+  std::deque<JobPtr> waiting_;
+  std::map<std::string, std::shared_ptr<RunningJob>> running_;
+  std::map<std::string, std::unique_ptr<engine::Account>> accounts_;
+  bool draining_ = false;
+};
+
+/// A result's line as a Response. @error the item's own error.
+Result<Response> response_of_line(std::string_view line, const Job::Impl& job,
+                                  json::Parser& parser);
+
+}  // namespace weir::library

@@ -1,0 +1,48 @@
+#pragma once
+// Internal to the library: what an OptimizedModel consists of.
+#include <memory>
+
+#include "library/hints.h"
+#include "library/job_meta.h"
+#include "library/native_model.h"
+#include "weir/optimize.h"
+
+namespace weir {
+
+class OptimizedModel::Impl {
+ public:
+  Impl(std::shared_ptr<library::Host> engine_host, std::unique_ptr<ChatModel> base_model,
+       Optimization wanted);
+
+  std::shared_ptr<library::Host> host;
+  std::unique_ptr<ChatModel> base;
+  library::NativeModel* native = nullptr;  // the base, where it is Weir's
+  BatchPort* port = nullptr;               // the base, where it has one
+  Optimization options;
+  Capabilities capabilities;
+
+  [[nodiscard]] bool batches() const;  // a provider batch is wanted and possible
+  [[nodiscard]] bool hints() const;    // breakpoints are wanted and possible
+  [[nodiscard]] bool idle() const;     // nothing of ours
+  /// The request with hints, where they are expected to pay. @return whether any was added.
+  bool prepare(Request& request);
+  void observe(const Response& response, bool hinted);
+  [[nodiscard]] std::string subject() const;
+
+  /// A durable job. Where `strict`, a request that cannot be sent refuses all of them; else it ends failed by itself.
+  Result<library::JobPtr> submit(const RequestGenerator& next, const CallOptions& call,
+                                 bool strict);
+  std::vector<Result<Response>> batch_as_job(std::span<const Request> requests,
+                                             const CallOptions& call, const std::stop_token& stop);
+  std::vector<Result<Response>> batch_by_base(std::span<const Request> requests,
+                                              const CallOptions& call, const std::stop_token& stop,
+                                              const std::string& why);
+  void record(const std::vector<Result<Response>>& responses);
+
+ private:
+  [[nodiscard]] bool caching() const;
+  library::JobPolicy policy() const;
+  library::PrefixMemory memory_;
+};
+
+}  // namespace weir

@@ -1,0 +1,18 @@
+#pragma once
+// A Request as one line of JSON: how a job keeps what it accepted. Pure. Same request, same bytes.
+#include <string>
+#include <string_view>
+
+#include "json/value.h"
+#include "weir/request.h"
+
+namespace weir::library {
+
+/// Appends the line, without its end. Invalid UTF-8 becomes U+FFFD.
+void append_request(const Request& request, std::string& out);
+/// @error kInternal the line is none of ours.
+Result<Request> parse_request(std::string_view line, json::Parser& parser);
+/// A JSON array of tool calls, as a job's result keeps them.
+std::string tool_calls_text(const std::vector<ToolCall>& calls);
+
+}  // namespace weir::library

@@ -1,0 +1,283 @@
+// Optimised models on a base of Weir: batches as durable jobs, caching, restarts.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support.h"
+
+namespace {
+
+using namespace weir;
+using namespace weir_test;
+using testing::HasSubstr;
+
+std::unique_ptr<OptimizedModel> optimized(Engine& engine, const Simulator& simulator,
+                                          Optimization options,
+                                          const std::string& name = "anthropic/claude-sonnet-5") {
+  auto model = optimize(engine, model_of(engine, simulator, name), std::move(options));
+  EXPECT_EQ(why(model), "");
+  return model ? std::move(*model) : nullptr;
+}
+
+const Optimization kBatch{.batch = {.enabled = true}, .strategy = Strategy::kBatchOnly};
+const Optimization kBoth{
+    .batch = {.enabled = true}, .cache = {.enabled = true}, .strategy = Strategy::kBoth};
+
+std::vector<Request> documents(std::size_t count,
+                               const std::string& system = "Say the category in a word.") {
+  std::vector<Request> out;
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(ask("Document number " + std::to_string(i), system));
+  return out;
+}
+
+TEST(Job, ABatchAnswersEverySlotInOrderAtHalfThePrice) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  for (const auto* name : {"anthropic/claude-sonnet-5", "openAI/gpt-5.4-nano"}) {
+    const auto engine = engine_on(simulator, folder.path(std::string(name).substr(0, 6)));
+    const auto model = optimized(*engine, simulator, kBatch, name);
+    EXPECT_TRUE(model->can_batch());
+    EXPECT_TRUE(model->batch({}).empty());
+    auto requests = documents(20);
+    requests[7].messages.clear();  // one that cannot be sent harms no other
+    const auto answers = model->batch(requests);
+    ASSERT_EQ(answers.size(), 20);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (i == 7) {
+        EXPECT_EQ(answers[i].error().kind, ErrorKind::kInvalidArgument);
+        continue;
+      }
+      ASSERT_EQ(why(answers[i]), "") << i;
+      EXPECT_EQ(answers[i]->route, Route::kBatch);
+      EXPECT_EQ(answers[i]->cost.pico * 2, answers[i]->baseline.pico);
+      EXPECT_EQ(answers[i]->fallback_reason, "");
+    }
+    const auto summary = engine->metrics().summary();
+    ASSERT_EQ(why(summary), "");
+    EXPECT_EQ(summary->batch_requests, 19);
+    EXPECT_NEAR(summary->saved_percentage, 50, 0.01);
+  }
+}
+
+TEST(Job, LedgerIsTheBillWithBatchAndCache) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBoth);
+  auto job = model->submit(documents(300, long_text(3000)));
+  ASSERT_EQ(why(job), "");
+  EXPECT_EQ(why(job->wait()), "");
+  const auto status = job->status();
+  EXPECT_EQ(status.phase, JobStatus::Phase::kDone);
+  EXPECT_EQ(status.succeeded, 300);
+  EXPECT_EQ(status.spent_usd, simulator.bill());
+  const auto summary = engine->metrics().summary();
+  ASSERT_EQ(why(summary), "");
+  EXPECT_EQ(summary->spent_usd, simulator.bill());
+  EXPECT_GT(summary->cache_hits, 200);
+  EXPECT_GT(summary->saved_percentage, 60);
+}
+
+TEST(Job, AnEngineOnTheSameStoreGoesOn) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  std::string id;
+  {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto model = optimized(*engine, simulator, kBatch);
+    const auto job = model->submit(documents(50), {.idempotency_key = "letters"});
+    ASSERT_EQ(why(job), "");
+    id = job->id();
+    EXPECT_EQ(model->submit(documents(50), {.idempotency_key = "letters"})->id(), id);
+  }
+  const auto engine = engine_on(simulator, folder.path());
+  auto job = engine->job(id);
+  ASSERT_EQ(why(job), "");
+  if (job->status().phase != JobStatus::Phase::kDone) {
+    EXPECT_EQ(job->status().phase, JobStatus::Phase::kWaiting);
+    EXPECT_THAT(why(job->wait()), HasSubstr("key"));
+  }
+  const auto model = optimized(*engine, simulator, kBatch);  // brings the key
+  EXPECT_EQ(why(job->wait()), "");
+  std::uint64_t next = 0;
+  EXPECT_EQ(why(job->for_each_result([&](std::uint64_t index, Result<Response> response) {
+              EXPECT_EQ(index, next++);
+              EXPECT_EQ(why(response), "");
+              return true;
+            })),
+            "");
+  EXPECT_EQ(next, 50);
+  EXPECT_EQ(job->status().spent_usd, simulator.bill());
+  EXPECT_EQ(model->submit(documents(50), {.idempotency_key = "letters"})->id(), id);
+  EXPECT_EQ(engine->jobs().size(), 1);
+}
+
+// The process dies between submit and results: a new engine delivers all, and nothing is paid twice.
+TEST(Job, SurvivesTheDeathOfItsProcess) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  for (int death = 0; death < 6; ++death) {
+    const auto store = folder.path("store-" + std::to_string(death));
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const auto child = ::fork();
+    if (child == 0) {
+      ::close(ends[0]);
+      const auto engine = engine_on(simulator, store);
+      const auto model =
+          optimized(*engine, simulator, kBoth,
+                    death % 2 == 0 ? "anthropic/claude-sonnet-5" : "openAI/gpt-5.4-nano");
+      const auto job = model->submit(documents(40, long_text(1500)));
+      const auto id = job ? job->id() : std::string(26, '-');
+      (void)!::write(ends[1], id.data(), id.size());
+      for (;;) ::pause();
+    }
+    ::close(ends[1]);
+    std::string id(26, ' ');
+    std::size_t got = 0;
+    while (got < id.size()) {
+      const auto count = ::read(ends[0], id.data() + got, id.size() - got);
+      ASSERT_GT(count, 0);
+      got += static_cast<std::size_t>(count);
+    }
+    ::close(ends[0]);
+    ::usleep(static_cast<useconds_t>(death) * 120'000);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const auto engine = engine_on(simulator, store);
+    auto job = engine->job(id);
+    ASSERT_EQ(why(job), "");
+    (void)model_of(*engine, simulator,
+                   death % 2 == 0 ? "anthropic/claude-sonnet-5" : "openAI/gpt-5.4-nano");
+    ASSERT_EQ(why(job->wait()), "");
+    EXPECT_EQ(job->status().succeeded, 40);
+  }
+  std::int64_t spent = 0;
+  for (int death = 0; death < 6; ++death) {
+    const auto engine = engine_on(simulator, folder.path("store-" + std::to_string(death)));
+    spent += parse_usd(engine->metrics().summary()->spent_usd)->pico;
+  }
+  EXPECT_EQ(to_usd(Money{spent}), simulator.bill());
+}
+
+TEST(Job, AtTheDeadlineOpenSlotsSaySoAndTheJobRunsOn) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 60");
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  const auto answers = model->batch(documents(5), {.deadline = std::chrono::seconds(3)});
+  ASSERT_EQ(answers.size(), 5);
+  const auto jobs = engine->jobs();
+  ASSERT_EQ(jobs.size(), 1);
+  for (const auto& answer : answers)
+    if (!answer) {
+      EXPECT_EQ(answer.error().kind, ErrorKind::kDeadlineExceeded);
+      EXPECT_THAT(answer.error().message, HasSubstr(jobs.front().id()));
+    }
+  EXPECT_EQ(why(jobs.front().wait(std::chrono::seconds(60))), "");
+  EXPECT_EQ(jobs.front().status().succeeded, 5);
+}
+
+TEST(Job, CancelKeepsWhatIsFinished) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 60");
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  const auto job = model->submit(documents(30));
+  ASSERT_EQ(why(job), "");
+  EXPECT_EQ(why(job->cancel()), "");
+  EXPECT_EQ(why(job->cancel()), "");
+  EXPECT_EQ(why(job->wait(std::chrono::seconds(60))), "");
+  const auto status = job->status();
+  EXPECT_EQ(status.ended(), 30);
+  std::uint64_t cancelled = 0;
+  EXPECT_EQ(why(job->for_each_result([&](std::uint64_t, Result<Response> response) {
+              if (!response && response.error().kind == ErrorKind::kCancelled) ++cancelled;
+              return true;
+            })),
+            "");
+  EXPECT_EQ(cancelled, status.cancelled);
+}
+
+TEST(Job, RefusesWhatCannotBeSentWithItsNumber) {
+  const Folder folder;
+  const Simulator simulator;
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  EXPECT_THAT(why(model->submit(std::vector<Request>())),
+              HasSubstr("invalid_argument: the job has no request"));
+  auto requests = documents(3);
+  requests[2].messages.clear();
+  EXPECT_THAT(why(model->submit(requests)), HasSubstr("invalid_argument: request 2: "));
+  EXPECT_TRUE(engine->jobs().empty());
+  EXPECT_EQ(simulator.bill(), "0.00");
+}
+
+// An optimisation that fails reaches the caller only where the fallback is off.
+TEST(Job, FallsBackWhereABatchCannotBeMade) {
+  const Folder folder;
+  const auto faults = folder.path("faults.json");
+  std::ofstream(faults)
+      << R"([{"match":{"operation":"batch_create"},"fault":{"kind":"status","code":403}}])";
+  const Simulator simulator("--time-scale 600 --faults " + faults);
+  std::vector<std::string> told;
+  auto engine = Engine::create({.store = folder.path(),
+                                .clock = simulator.clock(),
+                                .hooks = {.on_fallback = [&](const Fallback& fallback) {
+                                  told.push_back(fallback.reason);
+                                }}});
+  ASSERT_EQ(why(engine), "");
+  const auto model = optimized(**engine, simulator, kBatch);
+  for (const auto& answer : model->batch(documents(4))) {
+    ASSERT_EQ(why(answer), "");
+    EXPECT_EQ(answer->route, Route::kSync);
+    EXPECT_NE(answer->fallback_reason, "");
+  }
+  EXPECT_EQ(told.size(), 4);
+  auto strict = kBatch;
+  strict.fallback_to_standard = false;
+  const auto other = optimized(**engine, simulator, strict);
+  for (const auto& answer : other->batch(documents(2))) EXPECT_FALSE(answer);
+}
+
+TEST(Cache, MarksTheSystemTextAndReadsItBack) {
+  const Simulator simulator;
+  const Folder folder;
+  std::uint64_t hits = 0;
+  auto engine = Engine::create(
+      {.store = folder.path(),
+       .clock = simulator.clock(),
+       .hooks = {.on_cache_hit = [&](const CacheHit& hit) { hits += hit.tokens.count > 0; }}});
+  ASSERT_EQ(why(engine), "");
+  const auto model = optimized(**engine, simulator, {.cache = {.enabled = true}});
+  EXPECT_TRUE(model->can_cache());
+  const auto first = model->invoke(ask("one", long_text(3000)));
+  const auto second = model->invoke(ask("two", long_text(3000)));
+  ASSERT_EQ(why(first), "");
+  ASSERT_EQ(why(second), "");
+  EXPECT_EQ(first->cache_outcome, CacheOutcome::kWrite);
+  EXPECT_EQ(second->cache_outcome, CacheOutcome::kHit);
+  EXPECT_LT(second->cost.pico * 3, second->baseline.pico);
+  EXPECT_EQ(hits, 1);
+  const auto brief = model->invoke(ask("three", "Too short to be cached."));
+  EXPECT_EQ(brief->cache_outcome, CacheOutcome::kNone);
+}
+
+TEST(Cache, StopsMarkingWhatNobodyReadsAgain) {
+  const Simulator simulator;
+  const Folder folder;
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, {.cache = {.enabled = true}});
+  std::uint64_t writes = 0;
+  for (int i = 0; i < 60; ++i) {
+    const auto response =
+        model->invoke(ask("one", "Prompt " + std::to_string(i) + ". " + long_text(1500)));
+    ASSERT_EQ(why(response), "");
+    writes += response->cache_outcome == CacheOutcome::kWrite;
+  }
+  EXPECT_GE(writes, 10);
+  EXPECT_LE(writes, 25);
+}
+
+}  // namespace

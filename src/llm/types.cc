@@ -15,7 +15,8 @@ void join_pieces(std::vector<Block>& blocks) {
   std::vector<Block> out;
   out.reserve(blocks.size());
   for (auto& block : blocks) {
-    const bool piece = !out.empty() && out.back().goes_on;
+    const bool piece =
+        !out.empty() && out.back().goes_on && out.back().is_text() && block.is_text();
     // A mark before or behind nothing but space would leave a block of its own there.
     const bool apart = piece && out.back().mark && !blank(out.back().text) && !blank(block.text);
     if (!piece || apart) {

@@ -22,17 +22,56 @@ struct CacheMark {
   CacheTtl ttl = CacheTtl::kDefault;
 };
 
+/// A picture: its bytes, or where they are. A URL is passed on, and never fetched by Weir.
+struct Image {
+  std::string media_type;  // of the data: image/png
+  std::string data;        // base64
+  std::string url;         // instead of both
+};
+
+/// The model asks for a tool: in an answer, and as part of the assistant's message when the conversation goes on.
+struct ToolCall {
+  std::string id, name;
+  std::string arguments_json;  // a JSON object
+  friend bool operator==(const ToolCall&, const ToolCall&) = default;
+};
+
+/// What the caller's tool gave back.
+struct ToolResult {
+  std::string tool_call_id, text;
+  bool is_error = false;
+};
+
+/// A text; or one of image, tool_call and tool_result, and then without text. What may stand where: check_parts().
 struct Block {
   std::string text;
   std::optional<CacheMark> mark = std::nullopt;
   bool goes_on =
       false;  // the next block is a piece of the same text: joined, unless a mark stands between them
+  std::optional<Image> image = std::nullopt;
+  std::optional<ToolCall> tool_call = std::nullopt;
+  std::optional<ToolResult> tool_result = std::nullopt;
+  [[nodiscard]] bool is_text() const { return !image && !tool_call && !tool_result; }
 };
 
 enum class Role : std::uint8_t { kUser, kAssistant };
 struct Message {
   Role role = Role::kUser;
   std::vector<Block> content;
+};
+
+/// A function that the model may ask for.
+struct Tool {
+  std::string name, description;                 // the description may be empty
+  std::string parameters_json;                   // JSON Schema of its arguments: a JSON object
+  std::optional<CacheMark> mark = std::nullopt;  // at its end
+};
+
+/// Whether the model asks for tools. kAuto, the providers' own default, is not written.
+struct ToolChoice {
+  enum class Kind : std::uint8_t { kAuto, kNone, kRequired, kNamed };
+  Kind kind = Kind::kAuto;
+  std::string name;  // of kNamed
 };
 
 /// The answer must be JSON of this schema (structured output).
@@ -65,21 +104,27 @@ struct RawBody {
   std::vector<RawMark> marks = {};  // only where the caller set none of their own
 };
 
+/// What a provider cannot be told is refused as kUnsupported, never left out.
 struct Request {
   std::string model;  // the provider's name of it
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
   std::vector<Block> system;
   std::vector<Message> messages;
   std::optional<Tokens> output_max;
   std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<std::int64_t> seed;
+  std::vector<std::string> stop;  // the answer ends ahead of the first of these
   std::optional<AnswerFormat> format;
   CachePolicy cache = CachePolicy::kUntouched;
   std::string
       cache_key;  // routing hint for providers that take one, at most 64 characters; may be empty
   bool stream = false;
-  std::optional<RawBody> raw;  // when set, messages, system, format and temperature are empty
+  std::optional<RawBody> raw;  // when set, all that it says itself is empty here
 };
 
-/// Joins the pieces of a text between which no mark stands.
+/// Joins the pieces of a text between which no mark stands. What is no text ends it.
 void join_pieces(Request& request);
 
 using weir::FinishReason;
@@ -90,7 +135,7 @@ struct Response {
   std::string id;
   std::string model;
   std::string text;             // all text blocks joined
-  std::string tool_calls_json;  // raw JSON array, empty when there are none
+  std::string tool_calls_json;  // the provider's array, for Adapter::tool_calls(); may be empty
   FinishReason finish = FinishReason::kOther;
   std::string finish_raw;  // the provider's word
   Usage usage;

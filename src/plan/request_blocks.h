@@ -19,19 +19,28 @@ class RequestBlocks {
  public:
   explicit RequestBlocks(const provider::Adapter& adapter) : adapter_(adapter) {}
   /// At least one. A ready-made body in which nothing can be marked, or that carries markers of the caller's own, shares nothing with
-  /// any other: it is one block, told by the number of its item. Valid until the next call.
+  /// any other: it is one block, told by the number of its item. What cannot be marked goes with the next that can. An image
+  /// counts as many tokens as the providers take for one, whatever its bytes. Valid until the next call.
   std::span<const BlockKey> of(const llm::Request& request, std::uint64_t item);
   /// Of the last request.
   [[nodiscard]] std::uint64_t tokens() const;
 
  private:
-  void add(std::string_view text, std::uint64_t place);
+  struct Part {
+    std::uint64_t hash = 0, bytes = 0;
+    bool markable = false;
+  };
+  void add(const Part& part);
+  void add_parts(const llm::Request& request);
   void add_raw(const llm::RawBody& body);
+  Part part_of(const llm::Block& block, llm::Role role, bool system);
   std::uint64_t hash_of(std::string_view text, std::uint64_t place);
 
   const provider::Adapter& adapter_;
   std::vector<BlockKey> keys_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t begin_ = 0;       // where the next key begins…
+  std::uint64_t pending_ = 0;     // …and what goes into it so far; 0: nothing
   std::string first_;             // the last request's first block…
   std::uint64_t first_hash_ = 0;  // …and its hash
 };

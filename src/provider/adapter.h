@@ -153,6 +153,19 @@ struct RawBlocks {
 /// A prompt of more blocks is no prompt that anybody wrote; and the list of them is in memory.
 inline constexpr std::size_t kRawBlocksMax = 100'000;
 
+/// How a provider-neutral request lies in the provider's cache: the tools, the system prompt, the messages.
+struct PrefixRules {
+  // What can carry a breakpoint beside the user's and the system's texts; what cannot goes with the next that can.
+  bool marks_tools = false;
+  bool marks_images = false;
+  bool marks_tool_calls = false;
+  bool marks_tool_results = true;
+  bool marks_assistant_texts = true;
+  // tool_choice, and whether there are images at all, keep prefixes apart in the messages only; else the choice does so from
+  // the first block on, and images where they stand.
+  bool choice_and_images_from_messages = false;
+};
+
 /// One row of a result artefact.
 struct Row {
   enum class Outcome : std::uint8_t { kSucceeded, kErrored, kExpired, kCancelled };
@@ -185,8 +198,19 @@ class Adapter {
     return RawBlocks{};
   }
 
+  /// Of requests that are no ready-made bodies.
+  [[nodiscard]] virtual PrefixRules prefix_rules() const { return {}; }
+  /// What Response::tool_calls_json holds, of whole and of streamed answers: the calls of functions, in order. The arguments
+  /// are a JSON object, as the model wrote it; of a call that the output limit cut, they are what came of it.
+  /// @error kBadResponse not an array, or a call without its id or name.
+  [[nodiscard]] virtual Result<std::vector<llm::ToolCall>> tool_calls(
+      const llm::Response& /*response*/) const {
+    return std::vector<llm::ToolCall>{};
+  }
+
   // Sync.
-  /// @error kInvalidArgument the request cannot be said in this provider's format; kUnsupported dialect of a raw body.
+  /// @error kInvalidArgument the request cannot be said in this provider's format; kUnsupported dialect of a raw body, or something that
+  /// the format has no word for: nothing is left out in silence.
   [[nodiscard]] virtual Result<http::RequestPlan> encode_sync(const llm::Request& request,
                                                               const SyncCall& call) const = 0;
   /// The answer, or the provider's error (kind, code, retry_after, request id). @error kBadResponse a 2xx without its fields.

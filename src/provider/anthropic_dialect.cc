@@ -8,57 +8,13 @@
 
 #include "json/patch.h"
 #include "json/write.h"
+#include "provider/anthropic_dialect_write.h"
 
 namespace weir::provider::anthropic_dialect {
 namespace {
 
 constexpr std::size_t kErrorTextMax = 500;              // enough for a person, bounded in logs
 constexpr std::int64_t kTokensMax = 1'000'000'000'000;  // sums of a few counts cannot overflow
-
-// Prefix order is system, then messages; entries with a longer TTL must come first.
-Result<void> check_marks(const llm::Request& request) {
-  std::size_t marks = 0;
-  bool short_seen = false, long_after_short = false;
-  const auto look = [&](const std::vector<llm::Block>& blocks) {
-    for (const auto& block : blocks) {
-      if (!block.mark) continue;
-      ++marks;
-      const bool is_short = written_ttl(block.mark->ttl) == llm::CacheTtl::k5m;
-      long_after_short |= short_seen && !is_short;
-      short_seen |= is_short;
-    }
-  };
-  look(request.system);
-  for (const auto& message : request.messages) look(message.content);
-  if (marks > kBreakpointsMax)
-    return fail(
-        ErrorKind::kInvalidArgument,
-        fmt::format("the request has {} cache breakpoints, {} are allowed", marks, kBreakpointsMax),
-        "mark fewer blocks");
-  if (long_after_short)
-    return fail(ErrorKind::kInvalidArgument, "a 1h cache breakpoint stands after a 5m one",
-                "put the longer TTL first, or use one TTL");
-  return {};
-}
-
-// "text" when there is one unmarked block, else
-// [{"type":"text","text":"…","cache_control":{"type":"ephemeral","ttl":"1h"}}]
-void write_content(json::Writer& writer, const std::vector<llm::Block>& blocks) {
-  if (blocks.size() == 1 && !blocks[0].mark) {
-    writer.string(blocks[0].text);
-    return;
-  }
-  writer.begin_array();
-  for (const auto& block : blocks) {
-    writer.begin_object().field("type", "text").field("text", block.text);
-    if (block.mark) {
-      writer.key("cache_control").begin_object().field("type", "ephemeral");
-      writer.field("ttl", llm::to_string(written_ttl(block.mark->ttl))).end_object();
-    }
-    writer.end_object();
-  }
-  writer.end_array();
-}
 
 Result<void> append_raw(const llm::Request& request, std::string& out) {
   const llm::RawBody& raw = *request.raw;
@@ -139,14 +95,11 @@ bool asks_for_stream(const llm::RawBody& raw) {
 
 Result<void> append_body(const llm::Request& request, std::string& out) {
   if (request.raw) return append_raw(request, out);
-  if (!request.output_max)
-    return fail(ErrorKind::kInvalidArgument,
-                "the request has no limit of output tokens, and the Messages API requires one",
-                "set max_tokens");
-  WEIR_CHECK(check_marks(request));
+  WEIR_CHECK(check_request(request));
   json::Writer writer;
   writer.begin_object().field("model", request.model);
   writer.field("max_tokens", request.output_max->count);
+  write_tools(writer, request);
   if (!request.system.empty()) write_content(writer.key("system"), request.system);
   writer.key("messages").begin_array();
   for (const auto& message : request.messages) {
@@ -157,6 +110,12 @@ Result<void> append_body(const llm::Request& request, std::string& out) {
   }
   writer.end_array();
   if (request.temperature) writer.key("temperature").number(*request.temperature);
+  if (request.top_p) writer.key("top_p").number(*request.top_p);
+  if (!request.stop.empty()) {
+    writer.key("stop_sequences").begin_array();
+    for (const auto& stop : request.stop) writer.string(stop);
+    writer.end_array();
+  }
   if (request.format) {
     // "output_config":{"format":{"type":"json_schema","schema":{…}}}
     // Doc: https://platform.claude.com/docs/en/build-with-claude/structured-outputs (checked
@@ -229,6 +188,33 @@ Result<llm::Response> decode_message(json::Value message, std::string_view raw) 
     ++index;
   });
   out.tool_calls_json += "]";
+  return out;
+}
+
+// [{"type":"tool_use","id":"toolu_…","name":"…","input":{…}}, …]
+Result<std::vector<llm::ToolCall>> decode_tool_calls(std::string_view calls_json) {
+  std::vector<llm::ToolCall> out;
+  if (calls_json.empty()) return out;
+  json::Parser parser;
+  const auto calls = parser.parse(calls_json);
+  if (!calls || !calls->is_array())
+    return fail(ErrorKind::kBadResponse, "the tool calls of the answer are no array");
+  std::vector<std::string_view> raw;
+  for_each_raw(calls_json, [&](std::string_view call) { raw.push_back(call); });
+  std::size_t index = 0;
+  for (const auto item : calls->items()) {
+    const json::Value call(item);
+    const auto id = call["id"].string(), name = call["name"].string();
+    if (!id || !name || index >= raw.size())
+      return fail(ErrorKind::kBadResponse, "a tool call of the answer has no id or no name");
+    auto& to = out.emplace_back(llm::ToolCall{std::string(*id), std::string(*name), "{}"});
+    // A string is what came of an input that the output limit cut.
+    if (const auto cut = call["input"].string()) to.arguments_json = *cut;
+    else if (const auto input = json::locate(raw[index], {"input"});
+             input && call["input"].is_object())
+      to.arguments_json = json::raw_at(raw[index], *input);
+    ++index;
+  }
   return out;
 }
 

@@ -26,9 +26,9 @@ inline constexpr std::size_t kBreakpointsMax = 4;
 /// fixed order. A raw body passes byte for byte; only `model` and `stream` are set where they
 /// differ from the request's, and RawBody::marks are put behind their blocks.
 /// @error kInvalidArgument output_max is missing, more than kBreakpointsMax marks, a 1h mark after
-/// a 5m mark, a raw body that is no JSON object, or one of its marks cannot be set (the body has
-/// markers of its own; the block is not there, not markable, marked twice); kUnsupported a raw body
-/// of another dialect.
+/// a 5m mark, parts that llm::check_parts() refuses, a raw body that is no JSON object, or one of
+/// its marks cannot be set (the body has markers of its own; the block is not there, not markable,
+/// marked twice); kUnsupported a raw body of another dialect, a seed.
 /// `out` is unchanged on error.
 Result<void> append_body(const llm::Request& request, std::string& out);
 
@@ -61,6 +61,17 @@ llm::Usage decode_usage(json::Value usage);
 Result<llm::Response> decode_message(json::Value message, std::string_view raw);
 
 llm::FinishReason finish_of(std::string_view stop_reason);
+
+/// Response::tool_calls_json of this dialect, as Adapter::tool_calls() says.
+/// @error kBadResponse not an array, or a call without its id or name.
+Result<std::vector<llm::ToolCall>> decode_tool_calls(std::string_view calls_json);
+
+/// The tools, the system prompt, the messages; all but thinking can be marked. Doc:
+/// https://platform.claude.com/docs/en/build-with-claude/prompt-caching (checked 2026-11-23)
+inline constexpr PrefixRules kPrefixRules{.marks_tools = true,
+                                          .marks_images = true,
+                                          .marks_tool_calls = true,
+                                          .choice_and_images_from_messages = true};
 
 /// `{"type":"error","error":{"type":…,"message":…,"details":{"error_code":…}},"request_id":…}`;
 /// absent fields are empty. The texts are cut to a bounded length and carry no control characters.

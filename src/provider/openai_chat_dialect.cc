@@ -4,65 +4,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "json/patch.h"
 #include "json/value.h"
 #include "json/write.h"
+#include "provider/openai_chat_dialect_write.h"
 
 namespace weir::provider::openai_chat {
 namespace {
-
-// A line end between tokens would cut a JSONL line in two; inside of strings JSON has none.
-std::string one_line(std::string_view json) {
-  std::string out(json);
-  std::replace(out.begin(), out.end(), '\n', ' ');
-  std::replace(out.begin(), out.end(), '\r', ' ');
-  return out;
-}
-
-bool marked(const std::vector<llm::Block>& blocks) {
-  return std::any_of(blocks.begin(), blocks.end(),
-                     [](const llm::Block& block) { return block.mark.has_value(); });
-}
-
-// "text", or [{"type":"text","text":"…","prompt_cache_breakpoint":{"mode":"explicit"}}, …].
-// Blocks are pieces of one text, so without marks they are joined again.
-void write_content(json::Writer& out, const std::vector<llm::Block>& blocks,
-                   llm::CachePolicy policy) {
-  if (policy != llm::CachePolicy::kMarked && !marked(blocks)) {
-    std::string text;
-    for (const auto& block : blocks) text += block.text;
-    out.string(text);
-    return;
-  }
-  out.begin_array();
-  for (const auto& block : blocks) {
-    // An empty part says nothing, and the provider refuses it.
-    if (block.text.empty() && blocks.size() > 1) continue;
-    out.begin_object().field("type", "text").field("text", block.text);
-    if (block.mark && policy != llm::CachePolicy::kSuppressed)
-      out.key("prompt_cache_breakpoint").begin_object().field("mode", "explicit").end_object();
-    out.end_object();
-  }
-  out.end_array();
-}
-
-void write_messages(json::Writer& out, const llm::Request& request) {
-  out.key("messages").begin_array();
-  if (!request.system.empty()) {
-    out.begin_object().field("role", "system").key("content");
-    write_content(out, request.system, request.cache);
-    out.end_object();
-  }
-  for (const auto& message : request.messages) {
-    out.begin_object();
-    out.field("role", message.role == llm::Role::kUser ? "user" : "assistant").key("content");
-    write_content(out, message.content, request.cache);
-    out.end_object();
-  }
-  out.end_array();
-}
 
 void write_cache(json::Writer& out, const Options& options, const llm::Request& request) {
   if (options.cache_key && !request.cache_key.empty())
@@ -70,17 +18,6 @@ void write_cache(json::Writer& out, const Options& options, const llm::Request& 
   const auto cache_options = cache_options_json(request.cache);
   if (options.breakpoints && !cache_options.empty())
     out.key("prompt_cache_options").raw(cache_options);
-}
-
-Result<void> check_marks(const Options& options, const llm::Request& request) {
-  const auto check = [&](const std::vector<llm::Block>& blocks) -> Result<void> {
-    for (const auto& block : blocks)
-      if (block.mark) WEIR_CHECK(check_ttl(options, block.mark->ttl));
-    return {};
-  };
-  WEIR_CHECK(check(request.system));
-  for (const auto& message : request.messages) WEIR_CHECK(check(message.content));
-  return {};
 }
 
 Result<std::string> encode_raw(const Options& options, const llm::Request& request,
@@ -116,18 +53,28 @@ Result<std::string> encode_raw(const Options& options, const llm::Request& reque
 
 }  // namespace
 
-// {"model":"…","messages":[…],"max_completion_tokens":9,"temperature":0,"response_format":{…},"prompt_cache_key":"…",
-//  "prompt_cache_options":{"mode":"explicit","ttl":"30m"},"stream":true,"stream_options":{"include_usage":true}}
+// {"model":"…","tools":[…],"tool_choice":"…","messages":[…],"max_completion_tokens":9,
+//  "temperature":0,"top_p":1,"seed":7,"stop":["…"],"response_format":{…},"prompt_cache_key":"…",
+//  "prompt_cache_options":{"mode":"explicit","ttl":"30m"},"stream":true,
+//  "stream_options":{"include_usage":true}}
 Result<std::string> encode_body(const Options& options, const llm::Request& request,
                                 llm::Route route) {
   if (request.model.empty()) return fail(ErrorKind::kInvalidArgument, "the request names no model");
   if (request.raw) return encode_raw(options, request, route);
-  WEIR_CHECK(check_marks(options, request));
+  WEIR_CHECK(check_request(options, request));
   json::Writer out;
   out.begin_object().field("model", request.model);
+  write_tools(out, request);
   write_messages(out, request);
   if (request.output_max) out.field(options.output_max_key, request.output_max->count);
   if (request.temperature) out.key("temperature").number(*request.temperature);
+  if (request.top_p) out.key("top_p").number(*request.top_p);
+  if (request.seed) out.field("seed", *request.seed);
+  if (!request.stop.empty()) {
+    out.key("stop").begin_array();
+    for (const auto& stop : request.stop) out.string(stop);
+    out.end_array();
+  }
   if (request.format) {
     out.key("response_format").begin_object().field("type", "json_schema");
     out.key("json_schema").begin_object().field("name", request.format->name);

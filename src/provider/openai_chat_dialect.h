@@ -48,11 +48,12 @@ struct Options {
 /// where it differs, and (batch) line ends, which become spaces. Where `breakpoints`, its marks are put
 /// behind their blocks, and kSuppressed switches the provider's own writes off, unless the body
 /// has cache markers or options of its own.
-/// @error kInvalidArgument no model, a mark with a TTL of 1h (the format has 30m only), a raw body
-/// that is no JSON object, that repeats a key, whose `stream` contradicts the request, or one of
-/// whose marks cannot be set (markers of its own; the block is not there, not markable, marked
-/// twice; more than kBreakpointsMax); kUnsupported a raw body of another dialect, marks without
-/// `breakpoints`. Doc:
+/// @error kInvalidArgument no model, a mark with a TTL of 1h (the format has 30m only), parts that
+/// llm::check_parts() refuses, a raw body that is no JSON object, that repeats a key, whose `stream`
+/// contradicts the request, or one of whose marks cannot be set (markers of its own; the block is
+/// not there, not markable, marked twice; more than kBreakpointsMax); kUnsupported a raw body of
+/// another dialect, marks without `breakpoints`, a mark on a tool or a tool call, a tool result
+/// with is_error: the format has none of them. Doc:
 /// https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23)
 [[nodiscard]] Result<std::string> encode_body(const Options& options, const llm::Request& request,
                                               llm::Route route);
@@ -87,6 +88,17 @@ struct Options {
 /// The body of a sync answer with any status, as Adapter::decode_sync says.
 [[nodiscard]] Result<llm::Response> decode_answer(const Options& options,
                                                   const http::Response& response, Time now);
+
+/// Response::tool_calls_json of this dialect, as Adapter::tool_calls() says. Calls of other kinds
+/// than functions stand in the JSON only. @error kBadResponse not an array, or a call without its id
+/// or name.
+[[nodiscard]] Result<std::vector<llm::ToolCall>> decode_tool_calls(const Options& options,
+                                                                   std::string_view calls_json);
+
+/// The tools stand ahead of the messages and cannot be marked; behind the model's own output no
+/// prefix is kept. Doc: https://developers.openai.com/api/docs/guides/prompt-caching (checked
+/// 2026-11-23)
+inline constexpr PrefixRules kPrefixRules{.marks_images = true, .marks_assistant_texts = false};
 
 /// `prompt_tokens` includes both cached_tokens and cache_write_tokens; missing fields count 0, and
 /// nothing goes below 0.

@@ -125,6 +125,29 @@ Result<llm::Response> decode_completion(const Options& options, json::Value body
   return out;
 }
 
+// [{"id":"call_…","type":"function","function":{"name":"…","arguments":"{…}"}}, …]
+Result<std::vector<llm::ToolCall>> decode_tool_calls(const Options& options,
+                                                     std::string_view calls_json) {
+  std::vector<llm::ToolCall> out;
+  if (calls_json.empty()) return out;
+  json::Parser parser;
+  const auto calls = parser.parse(calls_json);
+  if (!calls || !calls->is_array())
+    return bad(options, "answered with tool calls that are no list");
+  for (const auto item : calls->items()) {
+    const json::Value call(item);
+    if (call["type"].string().value_or("function") != "function") continue;
+    const auto id = call["id"].string(), name = call["function"]["name"].string();
+    if (!id || !name) return bad(options, "answered with a tool call that has no id or no name");
+    // Some models write nothing where there are no arguments.
+    const auto arguments = call["function"]["arguments"].string().value_or("");
+    out.push_back({.id = std::string(*id),
+                   .name = std::string(*name),
+                   .arguments_json = std::string(arguments.empty() ? "{}" : arguments)});
+  }
+  return out;
+}
+
 Result<llm::Response> decode_answer(const Options& options, const http::Response& response,
                                     Time now) {
   if (response.status < 200 || response.status > 299)

@@ -23,6 +23,15 @@ class AnthropicAdapter final : public provider::Adapter {
     return dialect::raw_blocks(raw);
   }
 
+  [[nodiscard]] provider::PrefixRules prefix_rules() const override {
+    return dialect::kPrefixRules;
+  }
+
+  [[nodiscard]] Result<std::vector<llm::ToolCall>> tool_calls(
+      const llm::Response& response) const override {
+    return dialect::decode_tool_calls(response.tool_calls_json);
+  }
+
   [[nodiscard]] Result<http::RequestPlan> encode_sync(
       const llm::Request& request, const provider::SyncCall& call) const override {
     std::string body;

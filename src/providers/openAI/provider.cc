@@ -27,6 +27,13 @@ class OpenAI final : public provider::Adapter {
     return chat::raw_blocks(chat_, raw);
   }
 
+  [[nodiscard]] provider::PrefixRules prefix_rules() const override { return chat::kPrefixRules; }
+
+  [[nodiscard]] Result<std::vector<llm::ToolCall>> tool_calls(
+      const llm::Response& response) const override {
+    return chat::decode_tool_calls(chat_, response.tool_calls_json);
+  }
+
   // POST {base}/chat/completions. x-client-request-id: ASCII, at most 512 characters, kept by
   // OpenAI for support requests. Doc: https://developers.openai.com/api/reference/overview (checked
   // 2026-11-23)

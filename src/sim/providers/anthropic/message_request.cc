@@ -1,11 +1,88 @@
 #include "sim/providers/anthropic/message_request.h"
 
+#include <algorithm>
+
 #include "sim/providers/anthropic/cache_control.h"
 
 namespace weir::sim::anthropic {
 namespace {
 
 constexpr std::int64_t kOutputUnknownMax = 64'000;  // where the price row does not say
+
+// Doc: https://platform.claude.com/docs/en/build-with-claude/vision (checked 2026-11-27).
+Checked<void> check_image(json::Value source, const std::string& place) {
+  const auto type = source["type"].string().value_or("");
+  if (type == "url" || type == "file") {
+    const std::string key = type == "url" ? "url" : "file_id";
+    if (source[key].is_string()) return {};
+    return refuse(place + ".source." + key + ": Field required");
+  }
+  if (type != "base64")
+    return refuse(place + ".source: Input tag does not match any of: 'base64', 'url', 'file'");
+  const auto media = source["media_type"].string().value_or("");
+  if (media != "image/jpeg" && media != "image/png" && media != "image/gif" &&
+      media != "image/webp")
+    return refuse(place +
+                  ".source.base64.media_type: Input should be 'image/jpeg', 'image/png', "
+                  "'image/gif' or 'image/webp'");
+  if (source["data"].string().value_or("").empty())
+    return refuse(place + ".source.base64.data: image cannot be empty");
+  return {};
+}
+
+// Blocks that are no texts. Doc:
+// https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use (checked
+// 2026-11-27).
+Checked<void> check_part(json::Value block, std::string_view type, const std::string& place) {
+  if (type == "image") return check_image(block["source"], place);
+  if (type == "tool_use") {
+    if (!block["id"].is_string()) return refuse(place + ".tool_use.id: Field required");
+    if (!block["name"].is_string()) return refuse(place + ".tool_use.name: Field required");
+    if (!block["input"].is_object())
+      return refuse(place + ".tool_use.input: Input should be a valid dictionary");
+  }
+  if (type == "tool_result" && !block["tool_use_id"].is_string())
+    return refuse(place + ".tool_result.tool_use_id: Field required");
+  return {};
+}
+
+// The ids of a message's blocks of one type.
+std::vector<std::string_view> ids_of(json::Value message, std::string_view type,
+                                     std::string_view key) {
+  std::vector<std::string_view> out;
+  for (const auto item : message["content"].items()) {
+    const json::Value block(item);
+    if (block["type"].string() == type) out.push_back(block[key].string().value_or(""));
+  }
+  return out;
+}
+
+// Every call is answered by the message behind it, and ahead of what else that says.
+Checked<void> check_pairs(json::Value before, json::Value message, const std::string& where) {
+  const auto calls = ids_of(before, "tool_use", "id");
+  const auto results = ids_of(message, "tool_result", "tool_use_id");
+  for (const auto id : results)
+    if (std::ranges::find(calls, id) == calls.end())
+      return refuse(where +
+                    ": unexpected `tool_use_id` found in `tool_result` blocks: " + std::string(id) +
+                    ". Each `tool_result` block must have a corresponding "
+                    "`tool_use` block in the previous message.");
+  std::size_t leading = 0;
+  for (const auto item : message["content"].items()) {
+    if (json::Value(item)["type"].string() != "tool_result") break;
+    ++leading;
+  }
+  for (const auto id : calls)
+    if (const auto found = std::ranges::find(results, id);
+        found == results.end() || static_cast<std::size_t>(found - results.begin()) >= leading)
+      return refuse(where +
+                    ": `tool_use` ids were found without `tool_result` blocks immediately "
+                    "after: " +
+                    std::string(id) +
+                    ". Each `tool_use` block must have a "
+                    "corresponding `tool_result` block in the next message.");
+  return {};
+}
 
 Checked<void> check_blocks(json::Value content, const std::string& where) {
   if (content.is_string()) {
@@ -28,6 +105,7 @@ Checked<void> check_blocks(json::Value content, const std::string& where) {
                         : place + ": cache_control cannot be set for empty text blocks");
     if ((*type == "thinking" || *type == "redacted_thinking") && !block["cache_control"].is_null())
       return refuse(place + ": cache_control cannot be set for thinking blocks");
+    if (auto done = check_part(block, *type, place); !done) return done;
   }
   return {};
 }
@@ -39,6 +117,7 @@ Checked<void> check_messages(json::Value body, const ModelRules& rules) {
   if (messages.size() == 0) return refuse("messages: at least one message is required");
   std::size_t index = 0;
   std::string_view role;
+  json::Value last;
   for (const auto item : messages.items()) {
     const json::Value message(item);
     const std::string where = "messages." + std::to_string(index);
@@ -58,12 +137,27 @@ Checked<void> check_messages(json::Value body, const ModelRules& rules) {
     if (message["content"].is_null()) return refuse(where + ".content: Field required");
     if (auto done = check_blocks(message["content"], where); !done)
       return std::unexpected(std::move(done).error());
+    if (auto done = check_pairs(last, message, where); !done) return done;
+    last = message;
     ++index;
   }
   if (role == "assistant" && !rules.prefill)
     return refuse(
         "This model does not support assistant message prefill. The conversation must end with a "
         "user message.");
+  return {};
+}
+
+Checked<void> check_stop_sequences(json::Value body) {
+  const json::Value stops = body["stop_sequences"];
+  if (stops.is_null()) return {};
+  if (!stops.is_array()) return refuse("stop_sequences: Input should be a valid list");
+  for (const auto item : stops.items()) {
+    const auto stop = json::Value(item).string();
+    if (!stop) return refuse("stop_sequences: Input should be a valid string");
+    if (stop->find_first_not_of(" \t\r\n") == std::string_view::npos)
+      return refuse("stop_sequences: each stop sequence must contain non-whitespace");
+  }
   return {};
 }
 
@@ -126,6 +220,8 @@ Checked<void> read_tool(MessageRequest& request) {
       return refuse(place + ".input_schema: Field required");
   }
   const auto type = choice["type"].string().value_or("auto");
+  if (type != "auto" && type != "any" && type != "tool" && type != "none")
+    return refuse("tool_choice: Input tag does not match any of: 'auto', 'any', 'tool', 'none'");
   if (type != "tool" && type != "any") return {};
   for (const auto item : tools.items()) {
     const json::Value tool(item);
@@ -166,6 +262,7 @@ Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view m
 
 Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body, Reading how) {
   if (!body.is_object()) return refuse("Input should be a valid dictionary");
+  if (!body["seed"].is_null()) return refuse("seed: Extra inputs are not permitted");
   MessageRequest request{.body = body};
   if (!body["model"].is_string()) return refuse("model: Field required");
   auto row = find_model(prices, *body["model"].string());
@@ -181,7 +278,7 @@ Checked<MessageRequest> read_message(const PriceTable& prices, json::Value body,
     if (auto done = check_blocks(system, "system"); !done)
       return std::unexpected(std::move(done).error());
   for (auto check : {check_messages(body, rules), check_sampling(body, rules, how.version),
-                     check_cache_control(body)})
+                     check_stop_sequences(body), check_cache_control(body)})
     if (!check) return std::unexpected(std::move(check).error());
   request.stream = body["stream"].boolean().value_or(false);
   const auto geo = body["inference_geo"].string().value_or("global");

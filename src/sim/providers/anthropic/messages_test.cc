@@ -107,6 +107,46 @@ TEST(AnthropicMessages, StructuredAnswersAndTools) {
   EXPECT_EQ(called["stop_reason"].string(), "tool_use");
 }
 
+TEST(AnthropicMessages, ToolsImagesAndResultsAreChecked) {
+  auto b = make_bench();
+  const auto status = [&](const std::string& messages, const std::string& more = "") {
+    return b
+        .post(std::string(kMessagesPath),
+              R"({"model":"claude-sonnet-5","max_tokens":9,"messages":[)" + messages + "]" + more +
+                  "}")
+        .head.status;
+  };
+  const auto user = [](const std::string& blocks) {
+    return R"({"role":"user","content":[)" + blocks + "]}";
+  };
+  const std::string ask = R"({"role":"user","content":"x"})", text = text_block("y");
+  const std::string calls =
+      R"(,{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{}}]},)";
+  const std::string result = R"({"type":"tool_result","tool_use_id":"t","content":"z"})";
+  const auto image = [](const std::string& source) {
+    return R"({"type":"image","source":{)" + source + "}}";
+  };
+  EXPECT_EQ(status(ask + calls + user(result + "," + text)), 200);
+  EXPECT_EQ(status(ask + calls + user(text + "," + result)), 400);
+  EXPECT_EQ(status(ask + calls + user(text)), 400);
+  EXPECT_EQ(status(user(result)), 400);
+  EXPECT_EQ(status(ask +
+                   R"(,{"role":"assistant","content":[{"type":"tool_use","id":"t",)"
+                   R"("name":"n","input":"{}"}]},)" +
+                   user(result)),
+            400);
+  EXPECT_EQ(status(user(image(R"("type":"url","url":"https://a.example")"))), 200);
+  EXPECT_EQ(status(user(image(R"("type":"base64","media_type":"image/png","data":"AA")"))), 200);
+  EXPECT_EQ(status(user(image(R"("type":"base64","media_type":"image/bmp","data":"AA")"))), 400);
+  EXPECT_EQ(status(user(image(R"("type":"base64","media_type":"image/png","data":"")"))), 400);
+  EXPECT_EQ(status(user(image(R"("url":"https://a.example")"))), 400);
+  EXPECT_EQ(status(ask, R"(,"stop_sequences":["END"])"), 200);
+  EXPECT_EQ(status(ask, R"(,"stop_sequences":[" "])"), 400);
+  EXPECT_EQ(status(ask, R"(,"stop_sequences":"END")"), 400);
+  EXPECT_EQ(status(ask, R"(,"seed":1)"), 400);
+  EXPECT_EQ(status(ask, R"(,"tool_choice":{"type":"required"})"), 400);
+}
+
 TEST(AnthropicMessages, RegionalPriceIsATenthMore) {
   auto b = make_bench();
   b.post(std::string(kMessagesPath), std::string(kSimple));

@@ -1,5 +1,8 @@
 #include "sim/providers/openAI/chat_request.h"
 
+#include <string>
+#include <vector>
+
 namespace weir::sim::openAI {
 namespace {
 
@@ -7,12 +10,29 @@ constexpr std::int64_t kOutputDefaultMax =
     16'384;  // where neither the request nor the price row says
 constexpr std::size_t kCacheKeyMax = 64;
 constexpr std::int64_t kChoicesMax = 8;
+constexpr std::size_t kStopsMax = 4;
+
+std::unexpected<ApiError> missing(const std::string& param) {
+  return refuse("Missing required parameter: '" + param + "'.", param,
+                "missing_required_parameter");
+}
+
+// Doc: https://developers.openai.com/api/docs/guides/images-vision (checked 2026-11-27).
+Checked<void> check_image(json::Value part, const std::string& place) {
+  const auto url = part["image_url"]["url"].string();
+  if (!url) return missing(place + ".image_url.url");
+  const bool inline_data =
+      url->starts_with("data:image/") && url->find(";base64,") != std::string_view::npos;
+  if (inline_data || url->starts_with("https://") || url->starts_with("http://")) return {};
+  return refuse("Invalid image data. Expected a base64-encoded data URL with an image MIME type.",
+                place + ".image_url.url", "invalid_value");
+}
 
 Checked<void> check_content(json::Value message, const std::string& where, const ModelRow& row) {
   const json::Value content = message["content"];
   if (content.is_string()) return {};
   if (content.is_null()) {
-    if (message["role"].string() == "assistant") return {};
+    if (message["role"].string() == "assistant" && message["tool_calls"].size() > 0) return {};
     return refuse("Invalid value for 'content': expected a string, got null.", where + ".content");
   }
   if (!content.is_array() || content.size() == 0)
@@ -34,6 +54,8 @@ Checked<void> check_content(json::Value message, const std::string& where, const
         *type != "file")
       return refuse("Invalid value: '" + std::string(*type) + "'.", place + ".type",
                     "invalid_value");
+    if (*type == "image_url")
+      if (auto done = check_image(part, place); !done) return done;
     const json::Value mark = part["prompt_cache_breakpoint"];
     if (mark.is_null()) continue;
     if (!has_breakpoints(row))
@@ -50,6 +72,88 @@ Checked<void> check_content(json::Value message, const std::string& where, const
   return {};
 }
 
+// Calls that wait for their results, message by message. Doc:
+// https://developers.openai.com/api/docs/guides/function-calling (checked 2026-11-27).
+class OpenCalls {
+ public:
+  Checked<void> take(json::Value message, const std::string& where) {
+    if (message["role"].string() == "tool") return take_result(message, where);
+    if (!ids_.empty()) return unanswered(where);
+    std::size_t index = 0;
+    for (const auto item : message["tool_calls"].items()) {
+      const json::Value call(item), function = call["function"];
+      const std::string place = where + ".tool_calls[" + std::to_string(index++) + "]";
+      if (!call["id"].is_string()) return missing(place + ".id");
+      if (!call["type"].is_string()) return missing(place + ".type");
+      if (call["type"].string() == "function") {
+        if (!function["name"].is_string()) return missing(place + ".function.name");
+        if (!function["arguments"].is_string()) return missing(place + ".function.arguments");
+      }
+      ids_.emplace_back(*call["id"].string());
+    }
+    any_ = !ids_.empty();
+    return {};
+  }
+  Checked<void> end() const {
+    if (!ids_.empty()) return unanswered("messages");
+    return {};
+  }
+
+ private:
+  Checked<void> take_result(json::Value message, const std::string& where) {
+    const auto id = message["tool_call_id"].string();
+    if (!id) return missing(where + ".tool_call_id");
+    if (std::erase(ids_, *id) > 0) return {};
+    return refuse(any_ ? "Invalid parameter: 'tool_call_id' of '" + std::string(*id) +
+                             "' not found in 'tool_calls' of previous message."
+                       : "Invalid parameter: messages with role 'tool' must be a response to a "
+                         "preceding message with 'tool_calls'.",
+                  where + (any_ ? ".tool_call_id" : ".role"));
+  }
+  [[nodiscard]] Checked<void> unanswered(const std::string& where) const {
+    return refuse(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: " +
+            ids_.front(),
+        where);
+  }
+
+  std::vector<std::string> ids_;
+  bool any_ = false;  // the last message that is no result had calls
+};
+
+Checked<void> check_tools(json::Value body) {
+  const json::Value tools = body["tools"], choice = body["tool_choice"];
+  std::size_t index = 0;
+  for (const auto item : tools.items()) {
+    const json::Value tool(item), function = tool["function"];
+    const std::string place = "tools[" + std::to_string(index++) + "]";
+    if (!tool["type"].is_string()) return missing(place + ".type");
+    if (tool["type"].string() != "function") continue;
+    if (!function["name"].is_string()) return missing(place + ".function.name");
+    if (!function["parameters"].is_null() && !function["parameters"].is_object())
+      return refuse("Invalid type for '" + place + ".function.parameters': expected an object.",
+                    place + ".function.parameters", "invalid_type");
+  }
+  if (choice.is_null()) return {};
+  if (tools.size() == 0)
+    return refuse("'tool_choice' is only allowed when 'tools' are specified.", "tool_choice");
+  const auto word = choice.string();
+  if (word && *word != "auto" && *word != "none" && *word != "required")
+    return refuse("Invalid value: '" + std::string(*word) + "'.", "tool_choice", "invalid_value");
+  return {};
+}
+
+// Doc: https://developers.openai.com/api/reference/resources/chat (checked 2026-11-27): up to 4.
+Checked<void> check_stop(json::Value body) {
+  const json::Value stop = body["stop"];
+  if (stop.is_null() || stop.is_string()) return {};
+  if (!stop.is_array() || stop.size() == 0 || stop.size() > kStopsMax)
+    return refuse("Invalid 'stop': expected a string or an array of 1 to 4 strings.", "stop",
+                  "invalid_type");
+  return {};
+}
+
 Checked<void> check_messages(json::Value body, const ModelRow& row) {
   const json::Value messages = body["messages"];
   if (messages.is_null())
@@ -62,6 +166,7 @@ Checked<void> check_messages(json::Value body, const ModelRow& row) {
     return refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.",
                   "messages", "empty_array");
   std::size_t index = 0;
+  OpenCalls calls;
   for (const auto item : messages.items()) {
     const json::Value message(item);
     const std::string where = "messages[" + std::to_string(index++) + "]";
@@ -77,8 +182,9 @@ Checked<void> check_messages(json::Value body, const ModelRow& row) {
                     where + ".role", "invalid_value");
     if (auto done = check_content(message, where, row); !done)
       return std::unexpected(std::move(done).error());
+    if (auto done = calls.take(message, where); !done) return done;
   }
-  return {};
+  return calls.end();
 }
 
 // max_completion_tokens, or the older max_tokens, which the o-series refuses.
@@ -200,8 +306,8 @@ Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body) {
   if (!row) return std::unexpected(std::move(row).error());
   request.row = *row;
   request.model = *model;
-  if (auto done = check_messages(body, *request.row); !done)
-    return std::unexpected(std::move(done).error());
+  for (auto check : {check_messages(body, *request.row), check_tools(body), check_stop(body)})
+    if (!check) return std::unexpected(std::move(check).error());
   auto limit = output_limit(body, *request.row);
   if (!limit) return std::unexpected(std::move(limit).error());
   request.output_max = *limit;

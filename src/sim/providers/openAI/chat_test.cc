@@ -117,6 +117,44 @@ std::string lived_body(std::string_view document, std::string_view ttl) {
          std::string(ttl) + R"("}}]},{"role":"user","content":")" + std::string(document) + "\"}]}";
 }
 
+TEST(OpenAiChat, ToolsImagesAndResultsAreChecked) {
+  auto b = make_bench();
+  const auto status = [&](const std::string& messages, const std::string& more = "") {
+    return b.post(kChat, R"({"model":"gpt-5-mini","messages":[)" + messages + "]" + more + "}")
+        .head.status;
+  };
+  const std::string ask = R"({"role":"user","content":"x"})";
+  const auto calls = [](const std::string& function) {
+    return R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function","function":)" +
+           function + "}]}";
+  };
+  const std::string look = calls(R"({"name":"n","arguments":"{}"})");
+  const auto result = [](const std::string& id) {
+    return R"(,{"role":"tool","tool_call_id":")" + id + R"(","content":"z"})";
+  };
+  EXPECT_EQ(status(ask + look + result("t")), 200);
+  EXPECT_EQ(status(ask + look + result("t") + "," + ask), 200);
+  EXPECT_EQ(status(ask + look + result("u")), 400);
+  EXPECT_EQ(status(ask + look + "," + ask), 400);
+  EXPECT_EQ(status(ask + look), 400);
+  EXPECT_EQ(status(ask + result("t")), 400);
+  EXPECT_EQ(status(ask + calls(R"({"name":"n","arguments":{}})") + result("t")), 400);
+  EXPECT_EQ(status(ask + R"(,{"role":"assistant","content":null})"), 400);
+  const auto image = [](const std::string& url) {
+    return R"({"role":"user","content":[{"type":"image_url","image_url":{"url":")" + url + "\"}}]}";
+  };
+  EXPECT_EQ(status(image("https://a.example/b.png")), 200);
+  EXPECT_EQ(status(image("data:image/png;base64,AA")), 200);
+  EXPECT_EQ(status(image("data:text/plain,AA")), 400);
+  const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"n"}}])";
+  EXPECT_EQ(status(ask, tools + R"(,"tool_choice":"required")"), 200);
+  EXPECT_EQ(status(ask, tools + R"(,"tool_choice":"any")"), 400);
+  EXPECT_EQ(status(ask, R"(,"tool_choice":"none")"), 400);
+  EXPECT_EQ(status(ask, R"(,"tools":[{"type":"function","function":{}}])"), 400);
+  EXPECT_EQ(status(ask, R"(,"stop":["a","b","c","d"],"seed":1)"), 200);
+  EXPECT_EQ(status(ask, R"(,"stop":["a","b","c","d","e"])"), 400);
+}
+
 TEST(OpenAiChat, Refusals) {
   auto b = make_bench();
   const auto refused = [&](int code, std::string_view error_code, std::string_view why,

@@ -1,0 +1,183 @@
+// What an adapter writes, the simulated provider of its format takes, counts and answers.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+
+#include "json/value.h"
+#include "sample.h"
+#include "sim/simulator.h"
+#include "weir_sim_registry.h"
+
+namespace weir::translation {
+namespace {
+
+using Kind = llm::ToolChoice::Kind;
+const Time kNow = from_unix_seconds(1'795'400'000);
+
+class Provider {
+ public:
+  explicit Provider(std::string name) : name_(std::move(name)), adapter_(adapter_of(name_)) {
+    std::vector<std::unique_ptr<sim::Provider>> simulated;
+    for (const auto& row : sim::registered())
+      if (row.name == name_) simulated.push_back(row.get());
+    simulator_ = sim::Simulator::create({}, std::move(simulated)).value();
+  }
+  [[nodiscard]] const provider::Adapter& adapter() const { return adapter_; }
+
+  sim::Reply send(const llm::Request& request) {
+    const provider::Credentials credentials{
+        .base_path = name_ == "anthropic" ? "/anthropic" : "/openAI/v1", .key = "key-1"};
+    auto plan = adapter_.encode_sync(request, {credentials, "attempt"}).value();
+    http::Request out{.method = plan.method,
+                      .target = std::move(plan.target),
+                      .headers = std::move(plan.headers),
+                      .body = {}};
+    for (auto& piece : plan.body) out.body += std::get<std::string>(piece);
+    return simulator_->handle(std::move(out), kNow);
+  }
+  llm::Response answer(const llm::Request& request) {
+    const auto reply = send(request);
+    EXPECT_EQ(reply.head.status, 200) << reply.text();
+    if (!request.stream)
+      return adapter_
+          .decode_sync({.status = reply.head.status, .headers = {}, .body = reply.text()}, kNow)
+          .value();
+    const auto decoder = adapter_.stream_decoder();
+    std::string words;
+    EXPECT_TRUE(decoder->feed(reply.text(), words));
+    return decoder->finish().value();
+  }
+
+ private:
+  std::string name_;
+  const provider::Adapter& adapter_;
+  std::unique_ptr<sim::Simulator> simulator_;
+};
+
+class RoundTrip : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip, ::testing::Values("anthropic", "openAI"));
+
+TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
+  Provider provider(GetParam());
+  const auto request = sample(GetParam());
+  const auto response = provider.answer(request);
+  EXPECT_EQ(response.finish, llm::FinishReason::kStop);
+  EXPECT_FALSE(response.text.empty());
+  EXPECT_EQ(provider.adapter().tool_calls(response).value(), std::vector<llm::ToolCall>{});
+}
+
+TEST_P(RoundTrip, EveryPartCountsAsPrompt) {
+  Provider provider(GetParam());
+  const auto whole = sample(GetParam());
+  const auto tokens = [&](const llm::Request& request) {
+    return provider.answer(request).usage.prompt();
+  };
+  auto less = whole;
+  less.tools.pop_back();
+  EXPECT_LT(tokens(less), tokens(whole));
+  less = whole;
+  less.messages[0].content.erase(less.messages[0].content.begin());
+  EXPECT_LT(tokens(less), tokens(whole));
+  less = whole;
+  less.messages[2].content[0].tool_result->text = "Page";
+  EXPECT_LT(tokens(less), tokens(whole));
+  less = whole;
+  less.messages[1].content[1].tool_call->arguments_json = "{}";
+  EXPECT_LT(tokens(less), tokens(whole));
+}
+
+TEST_P(RoundTrip, CallsComeBackTheSameWholeAndStreamed) {
+  Provider provider(GetParam());
+  auto request = sample(GetParam());
+  request.tool_choice = {.kind = Kind::kNamed, .name = "read_page"};
+  for (const bool stream : {false, true}) {
+    request.stream = stream;
+    const auto response = provider.answer(request);
+    EXPECT_EQ(response.finish, llm::FinishReason::kToolUse);
+    const auto calls = provider.adapter().tool_calls(response).value();
+    ASSERT_EQ(calls.size(), 1U) << response.tool_calls_json;
+    EXPECT_EQ(calls[0].name, "read_page");
+    EXPECT_EQ(calls[0].arguments_json, R"({"page":4})");
+    // The conversation goes on with it.
+    auto next = request;
+    next.stream = false;
+    next.tool_choice = {};
+    next.messages.push_back({llm::Role::kAssistant, {{.text = "", .tool_call = calls[0]}}});
+    next.messages.push_back({llm::Role::kUser, {result(calls[0].id, "Page four.")}});
+    EXPECT_EQ(provider.answer(next).finish, llm::FinishReason::kStop);
+  }
+}
+
+TEST_P(RoundTrip, ToolsThatMustBeCalledAndThatMustNot) {
+  Provider provider(GetParam());
+  auto request = sample(GetParam());
+  request.tool_choice.kind = Kind::kRequired;
+  EXPECT_EQ(provider.answer(request).finish, llm::FinishReason::kToolUse);
+  request.tool_choice.kind = Kind::kNone;
+  EXPECT_EQ(provider.answer(request).finish, llm::FinishReason::kStop);
+}
+
+TEST_P(RoundTrip, TheSimulatorSeesABrokenConversation) {
+  Provider provider(GetParam());
+  auto request = sample(GetParam());
+  request.messages[2].content[0].tool_result->tool_call_id = "call_2";
+  EXPECT_EQ(provider.send(request).head.status, 400);
+  request = sample(GetParam());
+  request.messages[2].content.erase(request.messages[2].content.begin());
+  EXPECT_EQ(provider.send(request).head.status, 400);
+}
+
+// A conversation of any shape that the providers take.
+llm::Request any_request(std::string_view provider) {
+  const auto words = [] { return "x" + *rc::gen::string<std::string>(); };
+  const auto some = [](int most) { return *rc::gen::inRange(0, most + 1); };
+  llm::Request out;
+  out.model = model_of(provider);
+  out.output_max = Tokens{32};
+  for (int i = some(3); i > 0; --i)
+    out.tools.push_back({.name = "tool_" + std::to_string(i),
+                         .description = some(1) == 1 ? words() : "",
+                         .parameters_json = R"({"type":"object"})"});
+  for (int i = some(2); i > 0; --i) out.system.push_back(text(words(), some(1) == 1));
+  for (int turn = 0, turns = some(3); turn <= turns; ++turn) {
+    llm::Message user;
+    if (turn > 0) {
+      llm::Message assistant{llm::Role::kAssistant, {}};
+      for (int i = some(1); i > 0; --i) assistant.content.push_back(text(words()));
+      for (int i = some(2); i > 0; --i) {
+        const std::string id = "call_" + std::to_string(turn) + "_" + std::to_string(i);
+        assistant.content.push_back(call(id));
+        user.content.push_back(result(id, some(3) == 0 ? "" : words()));
+      }
+      if (assistant.content.empty()) assistant.content.push_back(text("Yes?"));
+      out.messages.push_back(std::move(assistant));
+    }
+    for (int i = some(1); i > 0; --i) user.content.push_back(image("iVBORw0KGgo="));
+    for (int i = some(2); i > 0; --i) user.content.push_back(text(words(), some(1) == 1));
+    if (user.content.empty()) user.content.push_back(text("Go on."));
+    out.messages.push_back(std::move(user));
+  }
+  if (some(1) == 1) out.stop = {words()};
+  return out;
+}
+
+void any_request_is_taken(std::string name) {
+  static std::map<std::string, Provider> providers;
+  auto& provider = providers.try_emplace(name, name).first->second;
+  const auto request = any_request(name);
+  std::string once, twice;
+  RC_ASSERT(provider.adapter().encode_item("id", request, once).has_value());
+  RC_ASSERT(provider.adapter().encode_item("id", request, twice).has_value());
+  RC_ASSERT(once == twice);
+  RC_ASSERT(once.find('\n') == std::string::npos);
+  json::Parser parser;
+  RC_ASSERT(parser.parse(once).has_value());
+  const auto reply = provider.send(request);
+  if (reply.head.status != 200) RC_FAIL(reply.text() + " " + once);
+}
+RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
+
+}  // namespace
+}  // namespace weir::translation

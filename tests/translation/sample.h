@@ -1,0 +1,52 @@
+#pragma once
+// Requests with tools, images, calls and results, and the providers that take them.
+#include <string>
+#include <string_view>
+
+#include "llm/types.h"
+#include "provider/adapter.h"
+#include "weir_registry.h"
+
+namespace weir::translation {
+
+inline const provider::Adapter& adapter_of(std::string_view name) {
+  for (const auto& row : providers::registered())
+    if (row.name == name) return row.get();
+  std::abort();
+}
+
+inline std::string model_of(std::string_view provider) {
+  return provider == "anthropic" ? "claude-sonnet-5" : "gpt-6-sol";
+}
+
+inline llm::Block text(std::string words, bool goes_on = false) {
+  return {.text = std::move(words), .goes_on = goes_on};
+}
+inline llm::Block image(std::string data) {
+  return {.text = "", .image = llm::Image{"image/png", std::move(data), ""}};
+}
+inline llm::Block call(std::string id, std::string arguments = R"({"page":3})") {
+  return {.text = "", .tool_call = llm::ToolCall{std::move(id), "read_page", std::move(arguments)}};
+}
+inline llm::Block result(std::string id, std::string words) {
+  return {.text = "", .tool_result = llm::ToolResult{std::move(id), std::move(words)}};
+}
+
+/// A question with a picture; the assistant asked for a page, and got it.
+inline llm::Request sample(std::string_view provider) {
+  llm::Request out;
+  out.model = model_of(provider);
+  out.output_max = Tokens{64};
+  out.tools = {{.name = "read_page",
+                .description = "Reads a page of the document.",
+                .parameters_json =
+                    R"({"type":"object","properties":{"page":{"const":4}},"required":["page"]})"},
+               {.name = "give_up", .description = "", .parameters_json = R"({"type":"object"})"}};
+  out.system = {text("You answer questions on documents.")};
+  out.messages = {{llm::Role::kUser, {image("iVBORw0KGgo="), text("What does page 3 say?")}},
+                  {llm::Role::kAssistant, {text("I read it."), call("call_1")}},
+                  {llm::Role::kUser, {result("call_1", "Page three."), text("And page 4?")}}};
+  return out;
+}
+
+}  // namespace weir::translation

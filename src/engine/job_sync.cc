@@ -27,6 +27,12 @@ llm::Request JobEngine::prepared(Item item, PackedMarks marks, const plan::Cache
   auto& request = item.request;
   request.model = parts_.model.name;
   if (!request.output_max && !request.raw) request.output_max = options_.output_max;
+  if (!request.raw && llm::has_marks(request)) {  // the caller's own: ours stay away
+    *marked = false;
+    llm::join_pieces(request);
+    request.cache = llm::CachePolicy::kMarked;
+    return std::move(request);
+  }
   const bool mark = job_.marking && cache.policy == llm::CachePolicy::kMarked;
   const auto places = mark ? marks.places() : std::vector<std::uint32_t>();
   *marked = plan::apply_marks(request, places, cache.ttl, parts_.adapter) > 0;

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "cost/pricing.h"
+#include "library/translate.h"
 
 namespace weir::library {
 namespace {
@@ -19,17 +20,6 @@ std::uint64_t bytes_of(const std::vector<Text>& texts) {
   return bytes;
 }
 
-bool hinted(const Request& request) {
-  for (const auto& text : request.system)
-    if (text.cache) return true;
-  for (const auto& tool : request.tools)
-    if (tool.cache) return true;
-  for (const auto& message : request.messages)
-    for (const auto& part : message.parts)
-      if (const auto* text = std::get_if<Text>(&part); text != nullptr && text->cache) return true;
-  return false;
-}
-
 // Answers to look at before marking is doubted; older ones count less and less.
 constexpr double kDueMin = 20, kDecay = 0.98;
 
@@ -37,7 +27,7 @@ constexpr double kDueMin = 20, kDecay = 0.98;
 
 std::uint32_t add_hints(Request& request, const CacheConfig& config,
                         const Capabilities& capabilities) {
-  if (hinted(request) || capabilities.cache != CacheStrategy::kExplicit) return 0;
+  if (has_hints(request) || capabilities.cache != CacheStrategy::kExplicit) return 0;
   const auto most = std::min(config.max_breakpoints, capabilities.cache_breakpoints_max);
   const auto least = std::max(config.min_tokens, capabilities.cache_prefix_min);
   const auto tools = bytes_of(request.tools);

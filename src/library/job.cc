@@ -128,6 +128,10 @@ Result<Response> response_of_line(std::string_view line, const Job::Impl& job,
     out.json = answer.text();
     out.text = out.json;
   }
+  if (const auto calls = value.find("tool_calls")) {
+    WEIR_TRY(auto told, job.target->adapter->tool_calls({.tool_calls_json = calls->text()}));
+    out.tool_calls = from_llm(std::move(told));
+  }
   out.finish_reason = finish_of(value["finish_reason"].string_or(""));
   out.usage = engine::usage_of_line(value);
   if (const auto cost = parse_usd(value["cost_usd"].string_or("0"))) out.cost = *cost;

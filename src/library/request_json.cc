@@ -144,13 +144,4 @@ Result<Request> parse_request(std::string_view line, json::Parser& parser) {
   return request;
 }
 
-std::string tool_calls_text(const std::vector<ToolCall>& calls) {
-  if (calls.empty()) return {};
-  json::Writer w;
-  w.begin_array();
-  for (const auto& call : calls) write_part(w, call);
-  w.end_array();
-  return w.take();
-}
-
 }  // namespace weir::library

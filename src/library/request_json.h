@@ -12,7 +12,5 @@ namespace weir::library {
 void append_request(const Request& request, std::string& out);
 /// @error kInternal the line is none of ours.
 Result<Request> parse_request(std::string_view line, json::Parser& parser);
-/// A JSON array of tool calls, as a job's result keeps them.
-std::string tool_calls_text(const std::vector<ToolCall>& calls);
 
 }  // namespace weir::library

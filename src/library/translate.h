@@ -18,6 +18,7 @@ Result<llm::Request> to_llm(const Request& request, const Target& target);
 Result<Response> to_response(llm::Response answer, const Request& request, const Target& target,
                              Route route, bool marked, Time now);
 
+std::vector<ToolCall> from_llm(std::vector<llm::ToolCall> calls);
 CacheOutcome cache_outcome(const Usage& usage, bool marked);
 /// Whether the caller set any hint.
 bool has_hints(const Request& request);

@@ -35,6 +35,15 @@ void join_pieces(std::vector<Block>& blocks) {
 
 }  // namespace
 
+bool has_marks(const Request& request) {
+  const auto any = [](const auto& parts) {
+    return std::ranges::any_of(parts, [](const auto& part) { return part.mark.has_value(); });
+  };
+  return any(request.tools) || any(request.system) ||
+         std::ranges::any_of(request.messages,
+                             [&](const Message& message) { return any(message.content); });
+}
+
 void join_pieces(Request& request) {
   join_pieces(request.system);
   for (auto& message : request.messages) join_pieces(message.content);

@@ -124,6 +124,8 @@ struct Request {
   std::optional<RawBody> raw;  // when set, all that it says itself is empty here
 };
 
+/// Whether a part carries a mark: before the planner has set any, the caller's own.
+bool has_marks(const Request& request);
 /// Joins the pieces of a text between which no mark stands. What is no text ends it.
 void join_pieces(Request& request);
 

@@ -11,7 +11,7 @@ namespace {
 
 // What keeps equal texts apart at the provider.
 constexpr std::uint64_t kSystem = 1, kUser = 2, kAssistant = 3, kTool = 4, kImage = 5,
-                        kToolCall = 6, kToolResult = 7, kChoice = 8, kImages = 9;
+                        kToolCall = 6, kToolResult = 7, kChoice = 8, kImages = 9, kFormat = 10;
 // A block of this size or more is compared with the one before rather than hashed.
 constexpr std::size_t kLongBlock = 512;
 // As bytes of text: some 1,600 tokens, what a picture of about a megapixel takes.
@@ -43,6 +43,14 @@ bool blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
+std::uint64_t text_bytes(const llm::Request& request) {
+  std::uint64_t bytes = 0;
+  for (const auto& block : request.system) bytes += block.text.size();
+  for (const auto& message : request.messages)
+    for (const auto& block : message.content) bytes += block.text.size();
+  return bytes;
+}
+
 bool markable(const provider::PrefixRules& rules, const llm::Block& block, llm::Role role) {
   if (block.image) return rules.marks_images;
   if (block.tool_call) return rules.marks_tool_calls;
@@ -56,7 +64,8 @@ std::span<const BlockKey> RequestBlocks::of(const llm::Request& request, std::ui
   keys_.clear();
   bytes_ = begin_ = pending_ = 0;
   if (request.raw) add_raw(*request.raw);
-  else add_parts(request);
+  else if (!llm::has_marks(request)) add_parts(request);
+  else bytes_ = text_bytes(request);
   if (keys_.empty()) keys_.push_back({hash64("whole", item), tokens_of(0, bytes_)});
   return keys_;
 }
@@ -71,6 +80,8 @@ void RequestBlocks::add_parts(const llm::Request& request) {
     if (choice.kind == llm::ToolChoice::Kind::kAuto) return;
     pending_ = mixed(pending_, hash64(choice.name, kChoice + static_cast<unsigned>(choice.kind)));
   };
+  // The schema of the answer stands before everything else.
+  if (request.format) pending_ = hash64(request.format->schema_json, kFormat);
   if (!rules.choice_and_images_from_messages) mix_choice();
   for (const auto& tool : request.tools)
     add({.hash = hash_of_all({tool.name, tool.description, tool.parameters_json}, kTool),
@@ -161,6 +172,10 @@ std::uint32_t mark_raw(llm::RawBody& body, MarkPlaces places, llm::CacheTtl ttl,
 std::uint32_t apply_marks(llm::Request& request, MarkPlaces places, llm::CacheTtl ttl,
                           const provider::Adapter& adapter) {
   if (request.raw) return places.empty() ? 0 : mark_raw(*request.raw, places, ttl, adapter);
+  if (llm::has_marks(request)) {
+    llm::join_pieces(request);
+    return 0;
+  }
   const auto rules = adapter.prefix_rules();
   std::uint32_t ordinal = 0;
   const auto mark = [&](auto& part) {

@@ -45,7 +45,7 @@ class RequestBlocks {
   std::uint64_t first_hash_ = 0;  // …and its hash
 };
 
-/// Sets the marks; pieces between which none stands are joined. A place that the provider would not take is left out.
+/// Sets the marks, unless the caller set marks of their own; pieces between which none stands are joined. A place that the provider would not take is left out.
 /// @return how many were set.
 std::uint32_t apply_marks(llm::Request& request, MarkPlaces places, llm::CacheTtl ttl,
                           const provider::Adapter& adapter);

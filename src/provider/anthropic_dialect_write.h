@@ -1,6 +1,6 @@
 #pragma once
 // The parts of a Messages body that come from provider-neutral values, for append_body() alone. What is written has passed
-// check_request(); keys stand in one fixed order. Pure, thread-safe. Docs (checked 2026-11-27):
+// check_request(); keys stand in one fixed order. Pure, thread-safe. Docs (not yet checked):
 // https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
 // https://platform.claude.com/docs/en/build-with-claude/vision
 #include <vector>

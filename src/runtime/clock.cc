@@ -34,8 +34,8 @@ asio::awaitable<Result<SimulatedClock::Reading>> read_once(HttpClient* client, h
   request.origin = url.origin;
   request.plan.target = url.target;
   request.response_bytes_max = 64 * 1024;
-  request.connect_timeout = request.idle_timeout = std::chrono::seconds(2);
-  request.total_timeout = std::chrono::seconds(4);
+  request.connect_timeout = request.idle_timeout = std::chrono::seconds(10);
+  request.total_timeout = std::chrono::seconds(20);
   CollectingSink sink;
   const auto before = Steady::now();
   auto sent = co_await client->send(std::move(request), &sink);

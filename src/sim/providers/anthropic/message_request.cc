@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kOutputUnknownMax = 64'000;  // where the price row does not say
 
-// Doc: https://platform.claude.com/docs/en/build-with-claude/vision (checked 2026-11-27).
+// Doc: https://platform.claude.com/docs/en/build-with-claude/vision (not yet checked).
 Checked<void> check_image(json::Value source, const std::string& place) {
   const auto type = source["type"].string().value_or("");
   if (type == "url" || type == "file") {

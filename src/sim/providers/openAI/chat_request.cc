@@ -17,7 +17,7 @@ std::unexpected<ApiError> missing(const std::string& param) {
                 "missing_required_parameter");
 }
 
-// Doc: https://developers.openai.com/api/docs/guides/images-vision (checked 2026-11-27).
+// Doc: https://developers.openai.com/api/docs/guides/images-vision (not yet checked).
 Checked<void> check_image(json::Value part, const std::string& place) {
   const auto url = part["image_url"]["url"].string();
   if (!url) return missing(place + ".image_url.url");
@@ -73,7 +73,7 @@ Checked<void> check_content(json::Value message, const std::string& where, const
 }
 
 // Calls that wait for their results, message by message. Doc:
-// https://developers.openai.com/api/docs/guides/function-calling (checked 2026-11-27).
+// https://developers.openai.com/api/docs/guides/function-calling (not yet checked).
 class OpenCalls {
  public:
   Checked<void> take(json::Value message, const std::string& where) {
@@ -144,7 +144,7 @@ Checked<void> check_tools(json::Value body) {
   return {};
 }
 
-// Doc: https://developers.openai.com/api/reference/resources/chat (checked 2026-11-27): up to 4.
+// Doc: https://developers.openai.com/api/reference/resources/chat (not yet checked): up to 4.
 Checked<void> check_stop(json::Value body) {
   const json::Value stop = body["stop"];
   if (stop.is_null() || stop.is_string()) return {};

@@ -1,5 +1,5 @@
-// A configuration of any bytes: never a crash; errors have a place and are one line; what loads can be shown, without its secrets,
-// and loads the same again.
+// A configuration of any bytes: never a crash; errors have a place and are one line; what loads can be shown. Nothing that is told
+// or shown depends on the value of a secret.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -29,19 +29,18 @@ void check(const config::Notice& notice) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto catalogue = *catalogue::Catalogue::built_in();
-  static const config::Environment environment = {{"SECRET", "the-secret-of-the-environment"}};
+  static const config::Environment environment = {{"SECRET", "one"}};
+  static const config::Environment other = {{"SECRET", "another of them"}};
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto loaded = config::load(text, "f", environment, {}, catalogue);
-  for (const auto& error : loaded.errors) {
-    check(error);
-    must(error.text().find("the-secret") == std::string::npos);
-  }
+  for (const auto& error : loaded.errors) check(error);
   for (const auto& warning : loaded.config.warnings) check(warning);
-  const auto again = config::load(text, "f", environment, {}, catalogue);
-  must(again.errors == loaded.errors && again.config.llm == loaded.config.llm);
+  const auto again = config::load(text, "f", other, {}, catalogue);
+  must(again.errors == loaded.errors && again.config.warnings == loaded.config.warnings);
   if (!loaded.ok()) return 0;
   const auto shown = config::show_json(loaded.config);
-  must(shown.find("the-secret") == std::string::npos);
+  must(shown == config::show_json(again.config));
+  must(config::show_text(loaded.config) == config::show_text(again.config));
   json::Parser parser;
   must(parser.parse(shown).has_value());
   return 0;

@@ -7,8 +7,7 @@
 
 namespace weir::config {
 
-/// A value that load() changes: the origin says so. @param was_given a source set it, and so is told; else it is done in silence,
-/// because nobody asked for the built-in value.
+/// The value is no longer what its source gave: its origin says so.
 void mark_adjusted(Work& work, const std::string& path);
 /// Rounds a TTL up to one that the entry's provider has (the longest when none is longer), with a warning where a source set it.
 void round_ttl(Work& work, const ModelEntry& entry, std::optional<std::chrono::seconds>& ttl,

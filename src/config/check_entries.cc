@@ -65,9 +65,10 @@ class EntryCheck {
     for (const auto& name : entry_.models) {
       if (provider_->find(name) != nullptr) continue;
       const auto near = nearest_name(name, known);
-      work_.warn(work_.place_of(at("model")),
-                 fmt::format("the catalogue has no price of {}/{}", provider_->name, name),
-                 near ? fmt::format("did you mean '{}'?", *near) : "weir models lists them");
+      work_.warn(
+          work_.place_of(at("model")),
+          fmt::format("the catalogue has no price of {}", in_quotes(provider_->name + "/" + name)),
+          near ? fmt::format("did you mean '{}'?", *near) : "weir models lists them");
     }
   }
 

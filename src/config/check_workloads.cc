@@ -71,7 +71,7 @@ class WorkloadCheck {
                     "add one, or name another");
     if (!workload_.model || std::ranges::find(models, *workload_.model) != models.end()) return;
     const auto near = nearest_name(*workload_.model, models);
-    refuse("model", fmt::format("'llm' has no model '{}'", *workload_.model),
+    refuse("model", fmt::format("'llm' has no model {}", in_quotes(*workload_.model)),
            near ? fmt::format("did you mean '{}'?", *near) : "add it to an entry");
   }
 
@@ -126,8 +126,8 @@ void check_workloads(Work& work) {
     const auto [known, is_new] = first.emplace(workloads[i].name, path);
     if (!is_new)
       work.error(work.place_of(path),
-                 fmt::format("a second workload '{}': the first is at {}", workloads[i].name,
-                             work.place_of(known->second).text()),
+                 fmt::format("a second workload {}: the first is at {}",
+                             in_quotes(workloads[i].name), work.place_of(known->second).text()),
                  "give it another name");
   }
   apply_presets(work.config);

@@ -45,11 +45,11 @@ class Builder : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    attach(node_at(Node::Kind::kNull, mark), anchor);
+    attach(node_at(TreeNode::Kind::kNull, mark), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    Node node = node_at(Node::Kind::kScalar, mark);
+    TreeNode node = node_at(TreeNode::Kind::kScalar, mark);
     node.text = value;
     node.quoted = tag != kPlain;
     if (node.quoted && !is_closed(text_, mark.pos)) return refuse(mark, "a quote without its end");
@@ -64,30 +64,30 @@ class Builder : public YAML::EventHandler {
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    open(Node::Kind::kList, mark, anchor);
+    open(TreeNode::Kind::kList, mark, anchor);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
-    open(Node::Kind::kMap, mark, anchor);
+    open(TreeNode::Kind::kMap, mark, anchor);
   }
   void OnMapEnd() override { close(); }
 
-  [[nodiscard]] std::expected<Node, Notice> take() {
+  [[nodiscard]] std::expected<TreeNode, Notice> take() {
     if (fault_) return std::unexpected(*std::move(fault_));
     return std::move(root_);
   }
 
  private:
   struct Frame {
-    Node node;
+    TreeNode node;
     YAML::anchor_t anchor = YAML::NullAnchor;
     std::size_t nodes_before = 0;
     std::optional<Member> key;  // read, its value is not
   };
 
-  static Node node_at(Node::Kind kind, const YAML::Mark& mark) {
-    Node node;
+  static TreeNode node_at(TreeNode::Kind kind, const YAML::Mark& mark) {
+    TreeNode node;
     node.kind = kind;
     node.line = mark.line + 1;
     node.column = mark.column + 1;
@@ -96,7 +96,7 @@ class Builder : public YAML::EventHandler {
   void refuse(const YAML::Mark& mark, std::string what) {
     if (!fault_) fault_ = Notice{{file_name_, mark.line + 1, mark.column + 1}, std::move(what), ""};
   }
-  void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  void open(TreeNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= kDepthMax)
       refuse(mark, fmt::format("nested deeper than {} levels", kDepthMax));
     if (fault_) return;
@@ -108,8 +108,8 @@ class Builder : public YAML::EventHandler {
     stack_.pop_back();
     attach(std::move(frame.node), frame.anchor, frame.nodes_before);
   }
-  void attach(Node node, YAML::anchor_t anchor) { attach(std::move(node), anchor, nodes_); }
-  void attach(Node node, YAML::anchor_t anchor, std::size_t nodes_before) {
+  void attach(TreeNode node, YAML::anchor_t anchor) { attach(std::move(node), anchor, nodes_); }
+  void attach(TreeNode node, YAML::anchor_t anchor, std::size_t nodes_before) {
     if (fault_) return;
     ++nodes_;
     if (anchor != YAML::NullAnchor) anchors_[anchor] = {node, nodes_ - nodes_before};
@@ -119,12 +119,12 @@ class Builder : public YAML::EventHandler {
       return;
     }
     auto& parent = stack_.back();
-    if (parent.node.kind == Node::Kind::kList) {
+    if (parent.node.kind == TreeNode::Kind::kList) {
       parent.node.items.push_back(std::move(node));
     } else if (parent.key) {
       parent.key->value = std::move(node);
       parent.node.members.push_back(*std::exchange(parent.key, std::nullopt));
-    } else if (node.kind != Node::Kind::kScalar) {
+    } else if (node.kind != TreeNode::Kind::kScalar) {
       fault_ = Notice{{file_name_, node.line, node.column}, "a key must be text", ""};
     } else {
       parent.key = Member{std::move(node.text), node.line, node.column, {}};
@@ -133,9 +133,9 @@ class Builder : public YAML::EventHandler {
 
   std::string text_, file_name_;
   std::vector<Frame> stack_;
-  std::map<YAML::anchor_t, std::pair<Node, std::size_t>> anchors_;
+  std::map<YAML::anchor_t, std::pair<TreeNode, std::size_t>> anchors_;
   std::size_t nodes_ = 0;
-  Node root_;
+  TreeNode root_;
   std::optional<Notice> fault_;
 };
 
@@ -168,7 +168,7 @@ std::optional<Notice> check_bytes(std::string_view text, const std::string& file
                     fmt::format("control character {:#04x}", c),
                     "remove it, or write it as \"\\x..\""};
     at += length;
-    column = c == '\n' ? 1 : column + 1;
+    column = c == '\n' ? 1 : column + static_cast<int>(length);
     line += c == '\n' ? 1 : 0;
   }
   return std::nullopt;
@@ -176,12 +176,12 @@ std::optional<Notice> check_bytes(std::string_view text, const std::string& file
 
 }  // namespace
 
-const Node* Node::find(std::string_view key) const {
+const TreeNode* TreeNode::find(std::string_view key) const {
   const auto found = std::ranges::find(members, key, &Member::key);
   return found == members.end() ? nullptr : &found->value;
 }
 
-std::expected<Node, Notice> read_document(std::string_view text, const std::string& file_name) {
+std::expected<TreeNode, Notice> read_document(std::string_view text, const std::string& file_name) {
   if (auto fault = check_bytes(text, file_name)) return std::unexpected(*std::move(fault));
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -191,7 +191,7 @@ std::expected<Node, Notice> read_document(std::string_view text, const std::stri
   try {
     std::istringstream stream(whole);
     YAML::Parser parser(stream);
-    if (!parser.HandleNextDocument(builder)) return Node{};
+    if (!parser.HandleNextDocument(builder)) return TreeNode{};
     Builder rest(whole, file_name);
     if (parser.HandleNextDocument(rest)) {
       const auto more = rest.take();

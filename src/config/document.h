@@ -17,25 +17,25 @@ inline constexpr std::size_t kDepthMax = 32;       // the deepest key is at 4
 inline constexpr std::size_t kNodesMax = 100'000;  // with what aliases repeat
 
 struct Member;
-struct Node {
+struct TreeNode {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   std::string text;     // of a scalar
   bool quoted = false;  // a scalar that is text whatever it looks like
   int line = 1, column = 1;
   std::vector<Member> members;  // of a map, in order, equal keys and all
-  std::vector<Node> items;      // of a list
+  std::vector<TreeNode> items;  // of a list
 
   /// The first member with this key, or null.
-  [[nodiscard]] const Node* find(std::string_view key) const;
+  [[nodiscard]] const TreeNode* find(std::string_view key) const;
 };
 struct Member {
   std::string key;
   int line = 1, column = 1;
-  Node value;
+  TreeNode value;
 };
 
 /// Reads one document. An empty one is null. The error has a place in `file_name`.
-std::expected<Node, Notice> read_document(std::string_view text, const std::string& file_name);
+std::expected<TreeNode, Notice> read_document(std::string_view text, const std::string& file_name);
 
 }  // namespace weir::config

@@ -11,12 +11,12 @@ TEST(Document, PlacesOfKeysAndValues) {
   ASSERT_EQ(document->members.size(), 2U);
   EXPECT_EQ(document->members[1].line, 2);
   EXPECT_EQ(document->members[1].column, 1);
-  const Node* list = document->find("bb");
+  const TreeNode* list = document->find("bb");
   ASSERT_NE(list, nullptr);
   ASSERT_EQ(list->items.size(), 2U);
   EXPECT_EQ(list->items[0].line, 3);
   EXPECT_EQ(list->items[0].column, 5);
-  const Node* inner = list->items[1].find("c");
+  const TreeNode* inner = list->items[1].find("c");
   ASSERT_NE(inner, nullptr);
   EXPECT_TRUE(inner->quoted);
   EXPECT_EQ(inner->text, "2");
@@ -29,7 +29,7 @@ TEST(Document, NothingIsNull) {
   for (const std::string_view text : {"", " \n", "# only a comment", "---\n", "~"}) {
     const auto document = read_document(text, "f");
     ASSERT_TRUE(document.has_value()) << text;
-    EXPECT_EQ(document->kind, Node::Kind::kNull) << text;
+    EXPECT_EQ(document->kind, TreeNode::Kind::kNull) << text;
   }
 }
 

@@ -10,12 +10,13 @@ namespace weir::config {
 namespace {
 
 const std::string& valid() {
-  static const std::string text = entry_with({"apiKey: \"sk\"", "batchingEnabled: true",
-                                              "cacheTTL: 300", "endpoint: 'https://a.example'"}) +
-                                  "optimization: {logLevel: DEBUG}\n"
-                                  "workloads:\n  - name: w\n    gather: {count: 5}\n"
-                                  "    deadline: 24h\n";
-  return text;
+  static const std::string instance =
+      entry_with({"apiKey: \"sk\"", "batchingEnabled: true", "cacheTTL: 300",
+                  "endpoint: 'https://a.example'"}) +
+      "optimization: {logLevel: DEBUG}\n"
+      "workloads:\n  - name: w\n    gather: {count: 5}\n"
+      "    deadline: 24h\n";
+  return instance;
 }
 
 void check_outcome(const Loaded& loaded) {

@@ -200,14 +200,14 @@ TEST(Errors, OfTheWholeFile) {
 
 // yaml-cpp by itself takes the rest of the file for the value.
 TEST(Errors, AQuoteWithoutItsEnd) {
-  const std::string rest = "\noptimization:\n  logLevel: DEBUG\n";
+  const auto with_key = [](const std::string& value) {
+    return entry_with({"apiKey: " + value}) + "optimization:\n  logLevel: DEBUG\n";
+  };
   for (const std::string value : {"\"sk-1", "'sk-1", "'sk-1''", "\"sk\\\"", "&a 'sk", "!!str \"sk"})
-    EXPECT_THAT(errors_of(entry_with({"apiKey: " + value + rest})),
-                ElementsAre("weir.yaml:5:15: a quote without its end"))
+    EXPECT_THAT(errors_of(with_key(value)), ElementsAre("weir.yaml:5:15: a quote without its end"))
         << value;
   for (const std::string value : {"\"sk\\\"1\"", "'sk''1'", "&a 'sk'", "|\n        'sk"})
-    EXPECT_THAT(errors_of("\xef\xbb\xbf" + entry_with({"apiKey: " + value + rest})), IsEmpty())
-        << value;
+    EXPECT_THAT(errors_of("\xef\xbb\xbf" + with_key(value)), IsEmpty()) << value;
 }
 
 TEST(Errors, OfDepthAndAliases) {
@@ -291,6 +291,14 @@ TEST(Errors, NeverShowASecret) {
     EXPECT_THAT(errors_of(entry_with({line})), Not(Contains(HasSubstr("hidden")))) << line;
   EXPECT_THAT(errors_of(entry_with({"endpoint: https://me:hidden@host"})),
               Not(Contains(HasSubstr("hidden"))));
+}
+
+TEST(Errors, ShowOnlyTheBeginningOfALongText) {
+  std::string name;
+  for (int i = 0; i < 400; ++i) name += "ä";
+  for (const auto& text : {name + ": 1", "optimization: {logLevel: " + name + "}"})
+    EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("ääää…'"))) << text.size();
+  EXPECT_LT(errors_of(name + ": 1").at(0).size(), 300U);
 }
 
 TEST(Errors, AreOneLine) {

@@ -111,8 +111,11 @@ constexpr Access field() {
   if constexpr (std::is_enum_v<Type>) out.choices = kNames<Type>;
   out.set = [](void* owner, const Key&, std::string_view text) {
     auto value = Value<Type>::parse(text);
-    if (value) static_cast<Owner*>(owner)->*kMember = *std::move(value);
-    return value.has_value();
+    if (!value) return false;
+    auto& member = static_cast<Owner*>(owner)->*kMember;
+    if constexpr (Bare<typename Traits::Type>::kOptional) member = std::move(value);
+    else member = *std::move(value);
+    return true;
   };
   out.get = [](const void* owner, const Key&) -> std::optional<std::string> {
     const auto& value = static_cast<const Owner*>(owner)->*kMember;
@@ -136,9 +139,9 @@ Access provider_field() {
   out.choices = provider_names();
   out.set = [](void* owner, const Key&, std::string_view text) {
     auto name = canonical_provider(text);
-    if (name)
-      static_cast<MemberTraits<decltype(kMember)>::Owner*>(owner)->*kMember = *std::move(name);
-    return name.has_value();
+    if (!name) return false;
+    static_cast<MemberTraits<decltype(kMember)>::Owner*>(owner)->*kMember = *std::move(name);
+    return true;
   };
   return out;
 }

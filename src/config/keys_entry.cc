@@ -23,6 +23,13 @@ void add_credentials(Keys& keys) {
        .required = "azureOpenAI,openAICompatible",
        .about =
            "Base URL, where it is not the provider's own. The key is sent there and nowhere else."},
+  };
+  keys.insert(keys.end(), more.begin(), more.end());
+}
+
+// What only some providers have.
+void add_provider_keys(Keys& keys) {
+  const Keys more = {
       {.name = "organizationId",
        .access = extra(),
        .providers = "openAI",
@@ -87,6 +94,13 @@ void add_credentials(Keys& keys) {
        .providers = "vertexAI",
        .secret = true,
        .about = "Key of a service account: the JSON as one string."},
+  };
+  keys.insert(keys.end(), more.begin(), more.end());
+}
+
+void add_generation(Keys& keys) {
+  using Entry = ModelEntry;
+  const Keys more = {
       {.name = "temperature",
        .access = field<&Entry::temperature>(),
        .range = {0, 2},
@@ -189,21 +203,23 @@ void add_policy(Keys& keys) {
 }
 
 const Keys& configuration_keys() {
-  static const Keys keys = [] {
+  static const Keys instance = [] {
     Keys out;
     add_credentials(out);
+    add_provider_keys(out);
+    add_generation(out);
     add_batching(out);
     add_caching(out);
     add_policy(out);
     return out;
   }();
-  return keys;
+  return instance;
 }
 
 }  // namespace
 
 const Keys& entry_keys() {
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "provider",
        .access = provider_field<&ModelEntry::provider>(),
        .required = "*",
@@ -216,7 +232,7 @@ const Keys& entry_keys() {
        .access = object<ModelEntry>(configuration_keys),
        .required = "*",
        .about = "Models, credentials and optimisation of the entry."}};
-  return keys;
+  return instance;
 }
 
 }  // namespace weir::config

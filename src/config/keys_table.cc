@@ -7,7 +7,7 @@ namespace {
 
 const Keys& optimization_keys() {
   using O = Optimization;
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "enableMetrics",
        .access = field<&O::metrics_enabled>(),
        .variable = "LLM_METRICS_ENABLED",
@@ -64,30 +64,30 @@ const Keys& optimization_keys() {
        .access = field<&O::hit_rate_threshold>(),
        .range = kFraction,
        .about = "Hit rate that is expected at least."}};
-  return keys;
+  return instance;
 }
 
 const Keys& match_keys() {
-  static const Keys keys = {{.name = "model",
-                             .access = field<&Match::model>(),
-                             .about = "Model that the caller asks for; * stands for any text."},
-                            {.name = "header",
-                             .access = field<&Match::header>(),
-                             .about = "Request header; case does not count."},
-                            {.name = "value",
-                             .access = field<&Match::value>(),
-                             .about = "What the header says; unset: anything."},
-                            {.name = "key",
-                             .access = field<&Match::key>(),
-                             .about = "Name of the gateway key that the caller uses."},
-                            {.name = "topic",
-                             .access = field<&Match::topic>(),
-                             .about = "Topic or stream that an event comes from."}};
-  return keys;
+  static const Keys instance = {{.name = "model",
+                                 .access = field<&Match::model>(),
+                                 .about = "Model that the caller asks for; * stands for any text."},
+                                {.name = "header",
+                                 .access = field<&Match::header>(),
+                                 .about = "Request header; case does not count."},
+                                {.name = "value",
+                                 .access = field<&Match::value>(),
+                                 .about = "What the header says; unset: anything."},
+                                {.name = "key",
+                                 .access = field<&Match::key>(),
+                                 .about = "Name of the gateway key that the caller uses."},
+                                {.name = "topic",
+                                 .access = field<&Match::topic>(),
+                                 .about = "Topic or stream that an event comes from."}};
+  return instance;
 }
 
 const Keys& gather_keys() {
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "count",
        .access = field<&Gather::count>(),
        .range = kCount,
@@ -103,11 +103,11 @@ const Keys& gather_keys() {
        .range = {1, 1 << 30},
        .unit = "bytes",
        .about = "…or before it grows beyond so many bytes. Unset: 64 MiB."}};
-  return keys;
+  return instance;
 }
 
 const Keys& urgent_keys() {
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "header",
        .access = field<&Urgent::header>(),
        .about = "Request header that tells urgency."},
@@ -117,21 +117,21 @@ const Keys& urgent_keys() {
       {.name = "values",
        .access = field<&Urgent::values>(),
        .about = "What it says when the item is urgent, with commas between."}};
-  return keys;
+  return instance;
 }
 
 const Keys& budget_keys() {
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "usd", .access = field<&Budget::usd>(), .about = "Dollars at most, such as 12.50."},
       {.name = "per",
        .access = field<&Budget::per>(),
        .about = "In which time; days and months are UTC."}};
-  return keys;
+  return instance;
 }
 
 const Keys& workload_keys() {
   using W = Workload;
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "name",
        .access = field<&W::name>(),
        .required = "*",
@@ -190,13 +190,13 @@ const Keys& workload_keys() {
       {.name = "observe",
        .access = field<&W::observe>(),
        .about = "Nothing is optimised; what auto would have saved is recorded."}};
-  return keys;
+  return instance;
 }
 
 }  // namespace
 
 const Keys& top_keys() {
-  static const Keys keys = {
+  static const Keys instance = {
       {.name = "llm", .access = list<&Config::llm>(entry_keys), .about = "Language models."},
       {.name = "embedding",
        .access = list<&Config::embedding>(entry_keys),
@@ -210,7 +210,7 @@ const Keys& top_keys() {
       {.name = "observe",
        .access = field<&Config::observe>(),
        .about = "Nothing is optimised anywhere; what auto would have saved is recorded."}};
-  return keys;
+  return instance;
 }
 
 }  // namespace weir::config

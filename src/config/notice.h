@@ -5,7 +5,7 @@
 
 namespace weir::config {
 
-/// A place in a file (line and column from 1), or a variable or flag by its name (line 0).
+/// A place in a file (line and column from 1, a column is a byte), or a variable or flag by its name (line 0).
 struct Place {
   std::string name;
   int line = 0, column = 0;

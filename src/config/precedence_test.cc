@@ -300,9 +300,10 @@ TEST(Warnings, ACacheStrategyThatTheProviderLacks) {
 }
 
 TEST(Warnings, AModelThatTheCatalogueLacks) {
-  EXPECT_THAT(warnings_of(entry_with({}, "anthropic", "claude-sonet-5")),
-              ElementsAre("weir.yaml:4:14: the catalogue has no price of anthropic/claude-sonet-5 "
-                          "(did you mean 'claude-sonnet-5'?)"));
+  EXPECT_THAT(
+      warnings_of(entry_with({}, "anthropic", "claude-sonet-5")),
+      ElementsAre("weir.yaml:4:14: the catalogue has no price of 'anthropic/claude-sonet-5' "
+                  "(did you mean 'claude-sonnet-5'?)"));
 }
 
 TEST(Warnings, AGatherAboveTheBatch) {

@@ -11,12 +11,12 @@
 namespace weir::config {
 namespace {
 
-std::string_view to_string(Node::Kind kind) {
+std::string_view to_string(TreeNode::Kind kind) {
   switch (kind) {
-    case Node::Kind::kNull: return "nothing";
-    case Node::Kind::kScalar: return "a single value";
-    case Node::Kind::kList: return "a list";
-    case Node::Kind::kMap: return "keys with values";
+    case TreeNode::Kind::kNull: return "nothing";
+    case TreeNode::Kind::kScalar: return "a single value";
+    case TreeNode::Kind::kList: return "a list";
+    case TreeNode::Kind::kMap: return "keys with values";
   }
   return "";
 }
@@ -25,13 +25,13 @@ class Reader {
  public:
   explicit Reader(Work& work) : work_(work) {}
 
-  void object(const Node& node, const Keys& keys, void* owner, const std::string& prefix) {
+  void object(const TreeNode& node, const Keys& keys, void* owner, const std::string& prefix) {
     std::map<std::string_view, const Member*> seen;
     for (const auto& member : node.members) {
       const Place place{work_.file_name, member.line, member.column};
       const auto [first, is_new] = seen.emplace(member.key, &member);
       if (!is_new) {
-        work_.error(place, fmt::format("the key '{}' stands here twice", member.key),
+        work_.error(place, fmt::format("the key {} stands here twice", in_quotes(member.key)),
                     fmt::format("the first is in line {}: remove one", first->second->line));
         continue;
       }
@@ -53,18 +53,18 @@ class Reader {
     for (const auto& key : keys)
       if (applies(key, provider_, embedding_)) names.emplace_back(key.name);
     const auto near = nearest_name(name, names);
-    work_.error(place, fmt::format("unknown key '{}'", name),
+    work_.error(place, fmt::format("unknown key {}", in_quotes(name)),
                 near ? fmt::format("did you mean '{}'?", *near)
                      : fmt::format("known here: {}", fmt::join(names, ", ")));
   }
 
   void value(const Member& member, const Key& key, void* owner, const std::string& path) {
-    const Node& node = member.value;
-    if (node.kind == Node::Kind::kNull) return;  // as if it were not there
+    const TreeNode& node = member.value;
+    if (node.kind == TreeNode::Kind::kNull) return;  // as if it were not there
     const Place place{work_.file_name, node.line, node.column};
-    const auto want = key.access.kind == Kind::kObject ? Node::Kind::kMap
-                      : key.access.kind == Kind::kList ? Node::Kind::kList
-                                                       : Node::Kind::kScalar;
+    const auto want = key.access.kind == Kind::kObject ? TreeNode::Kind::kMap
+                      : key.access.kind == Kind::kList ? TreeNode::Kind::kList
+                                                       : TreeNode::Kind::kScalar;
     if (node.kind != want) {
       work_.error(place,
                   fmt::format("'{}' wants {}, not {}", key.name, wanted(key), to_string(node.kind)),
@@ -72,14 +72,14 @@ class Reader {
       work_.faulty.insert(path);
       return;
     }
-    if (want == Node::Kind::kScalar) return scalar(node, key, owner, path);
+    if (want == TreeNode::Kind::kScalar) return scalar(node, key, owner, path);
     work_.config.origins[path] = {Origin::Kind::kFile, place};
-    if (want == Node::Kind::kMap)
+    if (want == TreeNode::Kind::kMap)
       object(node, key.access.keys(), key.access.inside(owner), path + ".");
     else list(node, key, owner, path);
   }
 
-  void scalar(const Node& node, const Key& key, void* owner, const std::string& path) {
+  void scalar(const TreeNode& node, const Key& key, void* owner, const std::string& path) {
     const Origin origin{Origin::Kind::kFile, {work_.file_name, node.line, node.column}};
     if (!has_reference(node.text)) {
       work_.assign(key, owner, path, node.text, origin, node.quoted);
@@ -99,15 +99,15 @@ class Reader {
     work_.assign(key, owner, path, *text, origin, node.quoted);
   }
 
-  void list(const Node& node, const Key& key, void* owner, const std::string& path) {
+  void list(const TreeNode& node, const Key& key, void* owner, const std::string& path) {
     embedding_ = key.name == "embedding";
     for (std::size_t i = 0; i < node.items.size(); ++i) {
-      const Node& item = node.items[i];
+      const TreeNode& item = node.items[i];
       const std::string item_path = fmt::format("{}[{}]", path, i);
       const Place place{work_.file_name, item.line, item.column};
       void* inside = key.access.append(owner);  // also for a faulty one: the paths count on it
       work_.config.origins[item_path] = {Origin::Kind::kFile, place};
-      if (item.kind != Node::Kind::kMap) {
+      if (item.kind != TreeNode::Kind::kMap) {
         work_.error(place,
                     fmt::format("an entry of '{}' wants keys with values, not {}", key.name,
                                 to_string(item.kind)),
@@ -115,7 +115,7 @@ class Reader {
         work_.faulty.insert(item_path);
         continue;
       }
-      const Node* provider = item.find("provider");
+      const TreeNode* provider = item.find("provider");
       provider_ = provider == nullptr ? "" : canonical_provider(provider->text).value_or("");
       object(item, key.access.keys(), inside, item_path + ".");
       provider_.clear();
@@ -136,8 +136,8 @@ void read_file(Work& work, std::string_view text) {
     work.errors.push_back(std::move(document).error());
     return;
   }
-  if (document->kind == Node::Kind::kNull) return;
-  if (document->kind != Node::Kind::kMap) {
+  if (document->kind == TreeNode::Kind::kNull) return;
+  if (document->kind != TreeNode::Kind::kMap) {
     work.error(
         {work.file_name, document->line, document->column},
         fmt::format("a configuration wants keys with values, not {}", to_string(document->kind)),

@@ -17,8 +17,8 @@ class Schema {
     out_.begin_object();
     out_.field("$schema", "https://json-schema.org/draft/2020-12/schema");
     out_.field("title", "Weir configuration");
-    static const Config fresh;
-    body(top_keys(), &fresh);
+    static const Config instance;
+    body(top_keys(), &instance);
     out_.end_object();
     return out_.take();
   }

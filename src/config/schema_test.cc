@@ -16,12 +16,12 @@ using testing::HasSubstr;
 using testing::Not;
 
 bool allows(std::string_view json) {
-  static const auto schema = prompt::AnswerSchema::parse(schema_json());
-  if (!schema) {
-    ADD_FAILURE() << schema.error().text();
+  static const auto instance = prompt::AnswerSchema::parse(schema_json());
+  if (!instance) {
+    ADD_FAILURE() << instance.error().text();
     return false;
   }
-  return schema->check(json).has_value();
+  return instance->check(json).has_value();
 }
 
 TEST(Schema, AllowsWhatLoadTakes) {

@@ -96,7 +96,7 @@ void apply_flags(Work& work, const std::vector<Override>& flags) {
     const auto known = known_paths(work.config);
     if (std::ranges::find(known, flag.key) != known.end()) continue;  // no entry has it
     const auto near = nearest_name(flag.key, known);
-    work.error(origin.place, fmt::format("unknown key '{}'", flag.key),
+    work.error(origin.place, fmt::format("unknown key {}", in_quotes(flag.key)),
                near ? fmt::format("did you mean '{}'?", *near) : "weir config show lists them");
   }
 }

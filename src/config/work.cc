@@ -9,7 +9,7 @@
 namespace weir::config {
 namespace {
 
-constexpr std::size_t kShownMax = 60;  // of a wrong value
+constexpr std::size_t kShownMax = 60;  // of a wrong value or key
 
 // "llm[0].configuration.model" -> "llm[0].configuration" -> "llm[0]" -> "llm" -> ""
 void cut_last(std::string& path) {
@@ -19,8 +19,7 @@ void cut_last(std::string& path) {
 
 std::string shown(const Key& key, std::string_view text) {
   if (key.secret) return "this value";
-  if (text.size() > kShownMax) return fmt::format("'{}…'", text.substr(0, kShownMax));
-  return fmt::format("'{}'", text);
+  return in_quotes(text);
 }
 
 std::string fix_of(const Key& key, std::string_view text, bool quoted) {
@@ -32,6 +31,13 @@ std::string fix_of(const Key& key, std::string_view text, bool quoted) {
 }
 
 }  // namespace
+
+std::string in_quotes(std::string_view text) {
+  if (text.size() <= kShownMax) return fmt::format("'{}'", text);
+  auto end = kShownMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;
+  return fmt::format("'{}…'", text.substr(0, end));
+}
 
 void Work::error(const Place& place, std::string what, std::string fix) {
   Notice notice{place, std::move(what), std::move(fix)};

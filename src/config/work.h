@@ -49,6 +49,8 @@ void check_workloads(Work& work);
 /// Replaces each ${NAME}. The error is the whole fault, without the text.
 std::expected<std::string, std::string> expand(std::string_view text,
                                                const Environment& environment);
+/// As much of a text of somebody else's as a message shows, in single quotes.
+std::string in_quotes(std::string_view text);
 /// Whether the text has a ${NAME}, or begins one.
 bool has_reference(std::string_view text);
 

@@ -301,6 +301,18 @@ TEST(Errors, ShowOnlyTheBeginningOfALongText) {
   EXPECT_LT(errors_of(name + ": 1").at(0).size(), 300U);
 }
 
+TEST(Errors, AreBounded) {
+  std::string keys;
+  for (int i = 0; i < 20'000; ++i) keys += "key" + std::to_string(i) + ": 1\n";
+  const auto errors = errors_of(keys);
+  ASSERT_EQ(errors.size(), 201U);
+  EXPECT_EQ(errors.back(), "weir.yaml:201:1: more errors than are told (correct these first)");
+  std::string entries = "llm: [";
+  for (int i = 0; i < 1001; ++i) entries += "{},";
+  EXPECT_THAT(errors_of(entries + "]"),
+              ElementsAre("weir.yaml:1:6: 'llm' has more than 1000 entries"));
+}
+
 TEST(Errors, AreOneLine) {
   for (const auto& error : errors_of("\"a\\nb\": 1\n\"\\u001b[31m\": 2\n"))
     for (const char c : error) EXPECT_GE(static_cast<unsigned char>(c), 0x20);

@@ -344,6 +344,13 @@ TEST(Load, AnAliasRepeatsAValue) {
   EXPECT_EQ(loaded.config.llm[1].models, loaded.config.llm[0].models);
 }
 
+TEST(Load, AFaultBehindAnAliasIsToldOnce) {
+  EXPECT_THAT(errors_of("llm:\n"
+                        "  - {provider: xai, configuration: &c {model: m, cacheTTL: x}}\n"
+                        "  - {provider: xai, configuration: *c}\n"),
+              testing::SizeIs(1));
+}
+
 TEST(Load, SameInputSameResult) {
   const auto one = load_text(kFull), other = load_text(kFull);
   EXPECT_EQ(one.config.llm, other.config.llm);

@@ -49,6 +49,7 @@ class Reader {
 
  private:
   void unknown(const std::string& name, const Keys& keys, const Place& place) {
+    if (work_.errors.size() > kErrorsMax) return;  // the search is slow
     std::vector<std::string> names;
     for (const auto& key : keys)
       if (applies(key, provider_, embedding_)) names.emplace_back(key.name);
@@ -100,6 +101,9 @@ class Reader {
   }
 
   void list(const TreeNode& node, const Key& key, void* owner, const std::string& path) {
+    if (node.items.size() > kEntriesMax)
+      return work_.error({work_.file_name, node.line, node.column},
+                         fmt::format("'{}' has more than {} entries", key.name, kEntriesMax));
     embedding_ = key.name == "embedding";
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       const TreeNode& item = node.items[i];

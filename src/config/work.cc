@@ -30,6 +30,11 @@ std::string fix_of(const Key& key, std::string_view text, bool quoted) {
   return "give such a value, or leave the key out";
 }
 
+// A variable that reaches several entries, or an alias that repeats a value, is one fault.
+void add_once(std::vector<Notice>& notices, Notice notice) {
+  if (std::ranges::find(notices, notice) == notices.end()) notices.push_back(std::move(notice));
+}
+
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
@@ -40,15 +45,13 @@ std::string in_quotes(std::string_view text) {
 }
 
 void Work::error(const Place& place, std::string what, std::string fix) {
-  Notice notice{place, std::move(what), std::move(fix)};
-  // A variable or flag that reaches several entries is one fault.
-  if (std::ranges::find(errors, notice) == errors.end()) errors.push_back(std::move(notice));
+  if (errors.size() > kErrorsMax) return;
+  if (errors.size() == kErrorsMax) what = "more errors than are told", fix = "correct these first";
+  add_once(errors, {place, std::move(what), std::move(fix)});
 }
 
 void Work::warn(const Place& place, std::string what, std::string fix) {
-  Notice notice{place, std::move(what), std::move(fix)};
-  auto& warnings = config.warnings;
-  if (std::ranges::find(warnings, notice) == warnings.end()) warnings.push_back(std::move(notice));
+  add_once(config.warnings, {place, std::move(what), std::move(fix)});
 }
 
 Place Work::place_of(std::string path) const {

@@ -11,6 +11,9 @@
 
 namespace weir::config {
 
+inline constexpr std::size_t kErrorsMax = 200;     // more are no help to anybody
+inline constexpr std::size_t kEntriesMax = 1'000;  // of one list; far above any real file
+
 struct Work {
   Config& config;
   std::vector<Notice>& errors;
@@ -22,6 +25,7 @@ struct Work {
       {};  // paths with an error already: no second one for the same cause
   std::set<std::string> referenced = {};  // paths whose value the file took from ${NAME}
 
+  /// One more error; beyond kErrorsMax only that there are more.
   void error(const Place& place, std::string what, std::string fix = "");
   void warn(const Place& place, std::string what, std::string fix = "");
   /// Where the value, or what it stands in, was given; the file itself when nowhere.

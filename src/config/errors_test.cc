@@ -330,6 +330,9 @@ TEST(Errors, OfVariablesAndFlags) {
   EXPECT_THAT(errors_of(text, {}, {{"configuration.cacheTTL", "long", "--cache-ttl"}}),
               ElementsAre(HasSubstr("--cache-ttl: 'cacheTTL' wants a whole number of seconds")));
   EXPECT_THAT(errors_of("", {}, {{"configuration.cacheTTL", "300", "--set"}}), IsEmpty());
+  // What a flag means in a file that cannot be read, nobody knows.
+  EXPECT_THAT(errors_of("llm: [", {}, {{"llm[0].isDefault", "true", "--set"}}),
+              ElementsAre(HasSubstr("not YAML")));
 }
 
 TEST(Errors, RemoteFilesNameNoVariables) {

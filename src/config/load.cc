@@ -40,7 +40,7 @@ Loaded load(std::string_view text, const std::string& file_name, const Environme
             .catalogue = catalogue,
             .file_name = file_name,
             .trust = trust};
-  read_file(work, text);
+  if (!read_file(work, text)) return out;
   apply_environment(work);
   apply_flags(work, flags);
   apply_false_variables(work);

@@ -134,21 +134,22 @@ class Reader {
 
 }  // namespace
 
-void read_file(Work& work, std::string_view text) {
+bool read_file(Work& work, std::string_view text) {
   auto document = read_document(text, work.file_name);
   if (!document) {
     work.errors.push_back(std::move(document).error());
-    return;
+    return false;
   }
-  if (document->kind == TreeNode::Kind::kNull) return;
+  if (document->kind == TreeNode::Kind::kNull) return true;
   if (document->kind != TreeNode::Kind::kMap) {
     work.error(
         {work.file_name, document->line, document->column},
         fmt::format("a configuration wants keys with values, not {}", to_string(document->kind)),
         "begin with llm:");
-    return;
+    return false;
   }
   Reader(work).object(*document, top_keys(), &work.config, "");
+  return true;
 }
 
 }  // namespace weir::config

@@ -40,8 +40,8 @@ struct Work {
               const Origin& origin, bool quoted = false);
 };
 
-/// Reads the file's values.
-void read_file(Work& work, std::string_view text);
+/// Reads the file's values. False: it is no document, and what else is wrong cannot be said.
+bool read_file(Work& work, std::string_view text);
 /// Puts the environment's values over the file's, and the flags' over those; then the variables that win at false.
 void apply_environment(Work& work);
 void apply_flags(Work& work, const std::vector<Override>& flags);

@@ -9,5 +9,6 @@ void add_report(CLI::App& app, int& code);
 void add_job(CLI::App& app, int& code);
 void add_models(CLI::App& app, int& code);
 void add_sim(CLI::App& app, int& code);
+void add_config(CLI::App& app, int& code);
 
 }  // namespace weir::cli

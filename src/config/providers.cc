@@ -1,0 +1,96 @@
+#include "config/providers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/value.h"
+
+namespace weir::config {
+namespace {
+
+struct Facts {
+  std::string_view name, key_variable;
+  bool batching = true, caching = true, explicit_cache = false;
+};
+
+// openAICompatible has no variable: a key of one origin must not go to whatever endpoint stands in a file. vertexAI's key is a
+// service account. What a server of the OpenAI shape can do is not known before it is asked: it may be switched on.
+constexpr std::array<Facts, 14> kFacts{{
+    {.name = "anthropic", .key_variable = "ANTHROPIC_API_KEY", .explicit_cache = true},
+    {.name = "openAI", .key_variable = "OPENAI_API_KEY", .explicit_cache = true},
+    {.name = "gemini", .key_variable = "GOOGLE_API_KEY", .explicit_cache = true},
+    {.name = "azureOpenAI", .key_variable = "AZURE_OPENAI_API_KEY", .explicit_cache = true},
+    {.name = "bedrock", .key_variable = "AWS_BEARER_TOKEN_BEDROCK", .explicit_cache = true},
+    {.name = "vertexAI", .key_variable = "", .explicit_cache = true},
+    {.name = "cohere", .key_variable = "COHERE_API_KEY"},
+    {.name = "fireworks", .key_variable = "FIREWORKS_API_KEY"},
+    {.name = "groq", .key_variable = "GROQ_API_KEY"},
+    {.name = "mistral", .key_variable = "MISTRAL_API_KEY"},
+    {.name = "ollama", .key_variable = "OLLAMA_API_KEY", .batching = false, .caching = false},
+    {.name = "together", .key_variable = "TOGETHER_API_KEY"},
+    {.name = "xai", .key_variable = "XAI_API_KEY"},
+    {.name = "openAICompatible", .key_variable = ""},
+}};
+
+constexpr auto kNameOf = [] {
+  std::array<std::string_view, kFacts.size()> out;
+  std::ranges::transform(kFacts, out.begin(), &Facts::name);
+  return out;
+}();
+
+const Facts* facts_of(std::string_view name) {
+  const auto found = std::ranges::find(kFacts, name, &Facts::name);
+  return found == kFacts.end() ? nullptr : &*found;
+}
+
+// The entry's models that the catalogue has.
+std::vector<const catalogue::Model*> known_models(const ModelEntry& entry,
+                                                  const catalogue::Provider& provider) {
+  std::vector<const catalogue::Model*> out;
+  for (const auto& name : entry.models)
+    if (const auto* model = provider.find(name)) out.push_back(model);
+  return out;
+}
+
+}  // namespace
+
+std::span<const std::string_view> provider_names() { return kNameOf; }
+
+std::optional<std::string> canonical_provider(std::string_view name) {
+  const auto index = index_of(kNameOf, name);
+  return index ? std::optional(std::string(kNameOf[*index])) : std::nullopt;
+}
+
+std::string key_variable(std::string_view provider, const catalogue::Catalogue& catalogue) {
+  if (const auto* known = catalogue.find(provider)) return known->key_variable;
+  const auto* facts = facts_of(provider);
+  return facts == nullptr ? "" : std::string(facts->key_variable);
+}
+
+Support support_of(const ModelEntry& entry, const catalogue::Catalogue& catalogue) {
+  Support out;
+  const auto* provider = catalogue.find(entry.provider);
+  if (provider == nullptr) {
+    const auto* facts = facts_of(entry.provider);
+    if (facts == nullptr) return out;
+    if (!facts->batching) out.batching_missing = fmt::format("{} has no batch API", facts->name);
+    if (!facts->caching)
+      out.caching_missing = fmt::format("{} bills nothing that a cache could save", facts->name);
+    out.explicit_cache = facts->explicit_cache;
+    return out;
+  }
+  const auto models = known_models(entry, *provider);
+  const auto none = [&](auto has) { return !models.empty() && std::ranges::none_of(models, has); };
+  if (!provider->batch) out.batching_missing = fmt::format("{} has no batch API", provider->name);
+  else if (none([](const auto* model) { return model->batch; }))
+    out.batching_missing = fmt::format("{} has no batch price", fmt::join(entry.models, ", "));
+  if (none([](const auto* model) { return model->cache != catalogue::CacheMode::kNone; }))
+    out.caching_missing = fmt::format("{} has no prompt cache", fmt::join(entry.models, ", "));
+  out.explicit_cache = provider->cache.breakpoints_max > 0 && !none([](const auto* model) {
+                         return model->cache == catalogue::CacheMode::kBreakpoints;
+                       });
+  return out;
+}
+
+}  // namespace weir::config

@@ -55,8 +55,13 @@ class WEIR_API Engine {
   /// A plain, unoptimised model: "anthropic/claude-sonnet-5".
   /// @error kNotFound no such model (the hint names the nearest); kUnauthenticated no key; kInvalidArgument a bad endpoint.
   Result<std::unique_ptr<ChatModel>> model(std::string_view name, ModelOptions options = {});
-  /// The entry of the configuration that has isDefault, optimised as it says. @error kNotFound there is none; as model(name).
+  /// The entry of the configuration that has isDefault, optimised as it says; CallOptions::workload takes the entry and the policy of
+  /// that workload. Follows the file when it changes. @error kNotFound there is none; as model(name).
   Result<std::unique_ptr<ChatModel>> model();
+  /// Reads the configuration again, if its file has changed; by itself the engine looks once a second. All or nothing: calls and
+  /// batches under way keep what they began with. @return whether it is another now.
+  /// @error kInvalidArgument the file is not right (its first error, with its place): the old one stays.
+  Result<bool> reload();
 
   /// @error kNotFound no job of this store has the id.
   Result<Job> job(std::string_view id);

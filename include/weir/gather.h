@@ -5,16 +5,19 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 
 #include "weir/optimize.h"
 
 namespace weir {
 
 struct GatherOptions {
-  std::uint64_t count = 100;                                 // requests; 1 to 100,000
-  std::chrono::microseconds age = std::chrono::seconds(30);  // of the oldest, by the engine's clock
-  std::uint64_t bytes = std::uint64_t{64} << 20;             // of the requests' texts
-  std::uint64_t waiting_max = 100'000;  // requests unanswered; more are refused
+  /// Requests, 1 to 100,000; unset: the configuration's defaultBatchSize, 100 without one.
+  std::optional<std::uint64_t> count = {};
+  /// Of the oldest, by the engine's clock; unset: the configuration's defaultBatchTimeout, 30 s without one.
+  std::optional<std::chrono::microseconds> age = {};
+  std::uint64_t bytes = std::uint64_t{64} << 20;  // of the requests' texts
+  std::uint64_t waiting_max = 100'000;            // requests unanswered; more are refused
   std::function<bool(const Request&, const CallOptions&)> urgent =
       {};  // besides CallOptions::urgent
 };
@@ -37,8 +40,9 @@ class WEIR_API Gatherer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The model must outlive the gatherer. @error kInvalidArgument an option is out of range.
-WEIR_API Result<std::unique_ptr<Gatherer>> gather(Engine& engine, OptimizedModel& model,
+/// The model must outlive the gatherer. What is gathered is a durable job where the model is an OptimizedModel on a base of Weir, else
+/// one batch() of the model. @error kInvalidArgument an option is out of range.
+WEIR_API Result<std::unique_ptr<Gatherer>> gather(Engine& engine, ChatModel& model,
                                                   GatherOptions options = {});
 
 }  // namespace weir

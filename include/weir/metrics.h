@@ -56,6 +56,9 @@ struct CacheHit {
 struct Fallback {
   std::string subject, reason;
 };
+struct Alert {
+  std::string subject, message;
+};
 struct BatchEvent {
   std::string job;
   std::uint64_t running = 0, ended = 0;  // batches of the job
@@ -67,6 +70,7 @@ struct Hooks {
   std::function<void(const CacheHit&)> on_cache_hit;
   std::function<void(const Fallback&)> on_fallback;
   std::function<void(const BatchEvent&)> on_batch_event;
+  std::function<void(const Alert&)> on_alert;  // of what the configuration asks alerts for
 };
 
 }  // namespace weir

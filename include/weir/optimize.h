@@ -49,6 +49,8 @@ struct Optimization {
   Preference preference = Preference::kNone;
   bool fallback_to_standard =
       true;  // false: where an optimisation step fails, the call fails with its reason
+  std::chrono::seconds fallback_timeout{
+      1800};  // of a batch's submission, until the provider has it
   std::string workload = {};
 };
 

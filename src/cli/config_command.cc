@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/show.h"
+#include "runtime/environment.h"
 #include "runtime/posix_files.h"
 
 namespace weir::cli {
@@ -20,16 +21,6 @@ struct ConfigFlags {
   bool json = false;
 };
 using Flags = std::shared_ptr<ConfigFlags>;
-
-config::Environment whole_environment() {
-  config::Environment out;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const auto at = text.find('=');
-    if (at != std::string_view::npos) out.emplace(text.substr(0, at), text.substr(at + 1));
-  }
-  return out;
-}
 
 Result<std::vector<config::Override>> overrides(const std::vector<std::string>& sets) {
   std::vector<config::Override> out;
@@ -51,7 +42,7 @@ Result<config::Loaded> load_all(const ConfigFlags& flags) {
   if (!flags.file.empty()) {
     WEIR_TRY(text, runtime::read_whole_file(flags.file, config::kFileBytesMax));
   }
-  return config::load(text, flags.file, whole_environment(), sets, catalogue);
+  return config::load(text, flags.file, runtime::environment(), sets, catalogue);
 }
 
 void print_notices(const config::Loaded& loaded) {

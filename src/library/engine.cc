@@ -1,5 +1,6 @@
 #include "weir/engine.h"
 
+#include "library/configured_model.h"
 #include "library/host.h"
 #include "library/native_model.h"
 
@@ -25,9 +26,11 @@ Result<std::unique_ptr<ChatModel>> Engine::model(std::string_view name, ModelOpt
 }
 
 Result<std::unique_ptr<ChatModel>> Engine::model() {
-  return fail(ErrorKind::kNotFound, "no model is the default: the engine has no configuration",
-              "give EngineOptions::config_file with an llm entry, or name the model");
+  WEIR_TRY(auto model, library::ConfiguredModel::create(impl_->host));
+  return model;
 }
+
+Result<bool> Engine::reload() { return impl_->host->refresh(); }
 
 Result<Job> Engine::job(std::string_view id) {
   WEIR_TRY(auto job, impl_->host->jobs().find(id));

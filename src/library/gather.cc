@@ -79,11 +79,12 @@ class Crew {
 
 class Gatherer::Impl {
  public:
-  Impl(std::shared_ptr<library::Host> host, OptimizedModel& model, GatherOptions options)
+  Impl(std::shared_ptr<library::Host> host, ChatModel& model, GatherOptions options)
       : host_(std::move(host)),
         model_(model),
         options_(std::move(options)),
-        group_({.count_max = options_.count, .age_max = options_.age, .bytes_max = options_.bytes}),
+        group_(
+            {.count_max = *options_.count, .age_max = *options_.age, .bytes_max = options_.bytes}),
         timer_([this](const std::stop_token& stop) { watch(stop); }) {}
 
   ~Impl() {
@@ -189,8 +190,9 @@ class Gatherer::Impl {
     auto sent = std::make_shared<Sent>();
     sent->batch = std::move(batch);
     sent->told.resize(sent->batch.size());
-    auto& impl = model_.impl();
-    if (impl.native == nullptr || impl.idle()) {
+    auto* optimized = dynamic_cast<OptimizedModel*>(&model_);
+    auto* impl = optimized != nullptr ? &optimized->impl() : nullptr;
+    if (impl == nullptr || impl->native == nullptr || impl->idle()) {
       crew_.give([this, sent] {
         std::vector<Request> requests;
         for (const auto& waiting : sent->batch) requests.push_back(waiting.request);
@@ -199,7 +201,7 @@ class Gatherer::Impl {
       });
       return;
     }
-    crew_.give([this, sent, &impl] { submit(sent, impl); });
+    crew_.give([this, sent, impl] { submit(sent, *impl); });
   }
 
   void submit(const std::shared_ptr<Sent>& sent, OptimizedModel::Impl& impl) {
@@ -249,7 +251,7 @@ class Gatherer::Impl {
   }
 
   std::shared_ptr<library::Host> host_;
-  OptimizedModel& model_;
+  ChatModel& model_;
   const GatherOptions options_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -270,11 +272,13 @@ std::future<Result<Response>> Gatherer::invoke(Request request, CallOptions opti
 void Gatherer::flush() { impl_->flush(); }
 std::uint64_t Gatherer::waiting() const { return impl_->waiting(); }
 
-Result<std::unique_ptr<Gatherer>> gather(Engine& engine, OptimizedModel& model,
-                                         GatherOptions options) {
-  if (options.count < 1 || options.count > 100'000)
+Result<std::unique_ptr<Gatherer>> gather(Engine& engine, ChatModel& model, GatherOptions options) {
+  const auto config = engine.impl()->host->settings().current();
+  if (!options.count) options.count = config->optimization.batch_size;
+  if (!options.age) options.age = config->optimization.batch_timeout;
+  if (*options.count < 1 || *options.count > 100'000)
     return fail(ErrorKind::kInvalidArgument, "GatherOptions::count is out of range", "1 to 100000");
-  if (options.age.count() < 1)
+  if (options.age->count() < 1)
     return fail(ErrorKind::kInvalidArgument, "GatherOptions::age must be more than 0");
   if (options.bytes < 1 || options.waiting_max < 1)
     return fail(ErrorKind::kInvalidArgument,

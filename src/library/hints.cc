@@ -21,7 +21,7 @@ std::uint64_t bytes_of(const std::vector<Text>& texts) {
 }
 
 // Answers to look at before marking is doubted; older ones count less and less.
-constexpr double kDueMin = 20, kDecay = 0.98;
+constexpr double kDueMin = 12, kDecay = 0.98;
 
 }  // namespace
 
@@ -71,6 +71,12 @@ void PrefixMemory::saw(bool hit) {
   const std::scoped_lock lock(mutex_);
   due_ = due_ * kDecay + 1;
   hits_ = hits_ * kDecay + (hit ? 1 : 0);
+}
+
+std::optional<double> PrefixMemory::rate() {
+  const std::scoped_lock lock(mutex_);
+  if (due_ < kDueMin) return std::nullopt;
+  return hits_ / due_;
 }
 
 }  // namespace weir::library

@@ -2,6 +2,7 @@
 // Where a single request is marked for the provider's cache, and when marking stops because nobody reads what is written.
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -23,6 +24,8 @@ class PrefixMemory {
   /// Whether to mark this request's prefix now.
   bool wants(std::uint64_t prefix, Time now, Duration ttl);
   void saw(bool hit);
+  /// Of late; nothing before there are enough to tell.
+  std::optional<double> rate();
 
  private:
   static constexpr std::size_t kPrefixesMax = 4096;

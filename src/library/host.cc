@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <filesystem>
 
 #include "runtime/posix_files.h"
@@ -73,6 +74,9 @@ Result<void> Host::make_folder() {
 
 Result<void> Host::open() {
   WEIR_TRY(catalogue_, catalogue::Catalogue::built_in());
+  WEIR_CHECK(settings_.load(options_.config_file, catalogue_));
+  for (const auto& warning : settings_.current()->warnings) log(LogLevel::kWarning, warning.text());
+  log_ = [this](LogLevel level, std::string_view line) { log(level, line); };
   WEIR_TRY(clock_, runtime::make_clock(options_.clock));
   WEIR_CHECK(make_folder());
   WEIR_TRY(lock_, runtime::StoreLock::acquire(folder_, runtime::SystemClock().now()));
@@ -82,10 +86,36 @@ Result<void> Host::open() {
   calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls");
   records_ = std::make_unique<Records>(folder_ + "/calls");
   jobs_ = std::make_unique<JobDesk>(
-      DeskParts{
-          .loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = options_.log_sink},
+      DeskParts{.loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = log_},
       folder_ + "/jobs");
-  return jobs_->load([this](const JobMeta& meta) { return without_key(meta); });
+  WEIR_CHECK(jobs_->load([this](const JobMeta& meta) { return without_key(meta); }));
+  if (settings_.has_file())
+    watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  return {};
+}
+
+// A second is soon enough for a person, and one stat() a second costs nothing.
+void Host::watch(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  while (!never.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; }) &&
+         !stop.stop_requested())
+    if (const auto refreshed = refresh(); !refreshed)
+      log(LogLevel::kError, "the configuration stays as it was: " + refreshed.error().text());
+}
+
+Result<bool> Host::refresh() {
+  const std::scoped_lock lock(refreshing_);
+  WEIR_TRY(const bool changed, settings_.refresh(catalogue_));
+  if (changed) log(LogLevel::kInfo, "the configuration was read again");
+  return changed;
+}
+
+void Host::log(LogLevel level, std::string_view line) const {
+  static_assert(static_cast<int>(LogLevel::kError) == static_cast<int>(config::LogLevel::kError));
+  const auto least = static_cast<LogLevel>(settings_.current()->optimization.log_level);
+  if (options_.log_sink && level >= least) options_.log_sink(level, line);
 }
 
 Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
@@ -150,6 +180,7 @@ Result<void> Host::stop(std::chrono::milliseconds deadline) {
   const std::scoped_lock lock(stopping_);
   if (stopped_ || !job_loop_) return stop_outcome_;
   stopped_ = true;
+  watcher_ = {};
   const auto until = std::chrono::steady_clock::now() + deadline;
   const bool jobs = !jobs_ || jobs_->stop(until);
   const bool calls = !calls_ || calls_->stop(until);
@@ -174,8 +205,23 @@ void Host::decided(std::string subject, std::string reason) const {
 
 void Host::fell_back(std::string subject, std::string reason) const {
   log(LogLevel::kWarning, fmt::format("{}: {}", subject, reason));
+  const auto& optimization = settings_.current()->optimization;
+  if (optimization.alerts_enabled && optimization.alert_on_failure && options_.hooks.on_alert)
+    options_.hooks.on_alert({.subject = subject, .message = "an optimisation failed: " + reason});
   if (options_.hooks.on_fallback)
     options_.hooks.on_fallback({std::move(subject), std::move(reason)});
+}
+
+void Host::few_hits(std::string subject, double rate) const {
+  const auto& optimization = settings_.current()->optimization;
+  if (!optimization.alerts_enabled || !optimization.alert_on_low_hit_rate ||
+      !options_.hooks.on_alert)
+    return;
+  options_.hooks.on_alert(
+      {.subject = std::move(subject),
+       .message =
+           fmt::format("the cache hit rate is {:.0f} %, below cacheHitRateThreshold ({:.0f} %)",
+                       rate * 100, optimization.hit_rate_threshold * 100)});
 }
 
 }  // namespace weir::library

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "catalogue/catalogue.h"
@@ -11,6 +12,7 @@
 #include "library/job_desk.h"
 #include "library/loop.h"
 #include "library/record.h"
+#include "library/settings.h"
 #include "runtime/clock.h"
 #include "runtime/store_lock.h"
 #include "weir/optimize.h"
@@ -32,33 +34,41 @@ class Host {
   CallDesk& calls() { return *calls_; }
   JobDesk& jobs() { return *jobs_; }
   Records& records() { return *records_; }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
   runtime::RuntimeClock& clock() { return *clock_; }
   const std::string& folder() const { return folder_; }
   const Hooks& hooks() const { return options_.hooks; }
   const catalogue::Catalogue& catalogue() const { return catalogue_; }
-  void log(LogLevel level, std::string_view line) const {
-    if (options_.log_sink) options_.log_sink(level, line);
-  }
+  /// Reads the configuration again, where its file has changed. @error it is not right: the old one stays.
+  Result<bool> refresh();
+  /// What the configured level lets through.
+  void log(LogLevel level, std::string_view line) const;
   /// A decision that somebody may want to see.
   void decided(std::string subject, std::string reason) const;
   void fell_back(std::string subject, std::string reason) const;
+  /// The hit rate of a model's marked requests fell below the configured threshold.
+  void few_hits(std::string subject, double rate) const;
 
  private:
   explicit Host(EngineOptions options) : options_(std::move(options)) {}
   Result<void> open();
   Result<void> make_folder();
+  void watch(const std::stop_token& stop);
   Result<TargetPtr> without_key(const JobMeta& meta) const;
 
   EngineOptions options_;
   std::string folder_;
   catalogue::Catalogue catalogue_;
+  Settings settings_;
+  LogSink log_;  // what the desks log to
   std::unique_ptr<runtime::RuntimeClock> clock_;
   std::unique_ptr<runtime::StoreLock> lock_;
   std::unique_ptr<Loop> call_loop_, job_loop_;
   std::unique_ptr<CallDesk> calls_;
   std::unique_ptr<JobDesk> jobs_;
   std::unique_ptr<Records> records_;
-  std::mutex stopping_;
+  std::mutex refreshing_, stopping_;
+  std::jthread watcher_;  // of the file
   bool stopped_ = false;
   Result<void> stop_outcome_;
 };

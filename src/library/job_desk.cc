@@ -269,6 +269,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
       .spend_max = std::nullopt,
       .concurrency_max = meta.concurrency,
       .fallback_to_standard = meta.policy.fallback,
+      .fallback_timeout = meta.policy.fallback_timeout,
       .batch_timeout = meta.policy.batch_timeout,
       .folder = job->folder,
       .output_path = job->output,

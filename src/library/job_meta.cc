@@ -17,6 +17,7 @@ void write_policy(json::Writer& w, const JobPolicy& policy) {
   w.field("batch_size_max", static_cast<std::int64_t>(policy.batch_size_max));
   w.field("batch_timeout_us", micros(policy.batch_timeout))
       .field("poll_max_us", micros(policy.poll_max));
+  w.field("fallback_timeout_us", micros(policy.fallback_timeout));
   w.field("cache_tokens_min", static_cast<std::int64_t>(policy.cache_tokens_min));
   w.field("breakpoints_max", static_cast<std::int64_t>(policy.breakpoints_max));
   if (policy.ttl) w.field("ttl_us", micros(*policy.ttl));
@@ -33,6 +34,7 @@ JobPolicy read_policy(json::Value value) {
                    .fallback = value["fallback"].boolean().value_or(true),
                    .batch_size_max = count("batch_size_max"),
                    .batch_timeout = Duration(value["batch_timeout_us"].integer_or(0)),
+                   .fallback_timeout = Duration(value["fallback_timeout_us"].integer_or(0)),
                    .poll_max = Duration(value["poll_max_us"].integer_or(0)),
                    .cache_tokens_min = count("cache_tokens_min"),
                    .breakpoints_max = count("breakpoints_max"),

@@ -19,6 +19,7 @@ struct JobPolicy {
   bool fallback = true;
   std::uint64_t batch_size_max = 10'000;
   Duration batch_timeout = std::chrono::hours(24);
+  Duration fallback_timeout = std::chrono::minutes(30);
   Duration poll_max = std::chrono::seconds(60);
   std::uint64_t cache_tokens_min = 0;
   std::uint64_t breakpoints_max = 4;

@@ -45,6 +45,12 @@ Result<void> add_folder(const std::filesystem::path& path, const char* descripti
 }
 
 Result<std::map<Key, cost::LedgerTotals>> read(library::Host& host, Window window) {
+  const auto& optimization = host.settings().current()->optimization;
+  if (!optimization.metrics_enabled)
+    return fail(ErrorKind::kUnsupported, "metrics are switched off",
+                "optimization.enableMetrics: true");
+  if (host.settings().has_file())
+    window.length = std::min<std::chrono::seconds>(window.length, optimization.metrics_retention);
   host.calls().settle();
   Time since{};
   const auto now = host.clock().now();

@@ -41,6 +41,8 @@ Result<void> check(const Optimization& options, const Capabilities& capabilities
     return bad("BatchConfig::timeout must be at least 1 s", "24 h is the default");
   if (options.batch.poll_interval_max.count() < 1)
     return bad("BatchConfig::poll_interval_max must be at least 1 s", "60 s is the default");
+  if (options.fallback_timeout.count() < 1)
+    return bad("Optimization::fallback_timeout must be at least 1 s", "30 min is the default");
   if (options.cache.ttl && options.cache.ttl->count() < 1)
     return bad("CacheConfig::ttl must be at least 1 s", "leave it unset");
   if (options.cache.min_tokens.count < 0)
@@ -103,7 +105,12 @@ bool OptimizedModel::Impl::prepare(Request& request) {
 }
 
 void OptimizedModel::Impl::observe(const Response& response, bool hinted) {
-  if (hinted) memory_.saw(response.usage.cache_read.count > 0);
+  if (!hinted) return;
+  memory_.saw(response.usage.cache_read.count > 0);
+  const auto rate = memory_.rate();
+  const bool few = rate && *rate < host->settings().current()->optimization.hit_rate_threshold;
+  if (few && !few_told_.exchange(true)) host->few_hits(subject(), *rate);
+  if (!few) few_told_ = false;
 }
 
 library::JobPolicy OptimizedModel::Impl::policy() const {
@@ -112,6 +119,7 @@ library::JobPolicy OptimizedModel::Impl::policy() const {
       .fallback = options.fallback_to_standard,
       .batch_size_max = options.batch.max_batch_size,
       .batch_timeout = options.batch.timeout,
+      .fallback_timeout = options.fallback_timeout,
       .poll_max = options.batch.poll_interval_max,
       .cache_tokens_min = static_cast<std::uint64_t>(options.cache.min_tokens.count),
       .breakpoints_max = options.cache.max_breakpoints};
@@ -266,7 +274,7 @@ std::vector<Result<Response>> OptimizedModel::batch(std::span<const Request> req
   if (impl.native != nullptr) return impl.batch_as_job(requests, options, stop);
   const bool wanted = impl.options.batch.enabled && impl.options.strategy != Strategy::kCacheOnly;
   if (impl.batches()) return library::port_batch(impl, requests, options, stop);
-  if (wanted)
+  if (wanted && impl.tells)
     impl.host->decided(impl.subject(),
                        "one by one: the base model has no batch API (no BatchPort)");
   return impl.batch_by_base(requests, options, stop, {});

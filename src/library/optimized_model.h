@@ -1,5 +1,6 @@
 #pragma once
 // Internal to the library: what an OptimizedModel consists of.
+#include <atomic>
 #include <memory>
 
 #include "library/hints.h"
@@ -20,6 +21,7 @@ class OptimizedModel::Impl {
   BatchPort* port = nullptr;               // the base, where it has one
   Optimization options;
   Capabilities capabilities;
+  bool tells = true;  // decisions go to log and hooks
 
   [[nodiscard]] bool batches() const;  // a provider batch is wanted and possible
   [[nodiscard]] bool hints() const;    // breakpoints are wanted and possible
@@ -43,6 +45,7 @@ class OptimizedModel::Impl {
   [[nodiscard]] bool caching() const;
   library::JobPolicy policy() const;
   library::PrefixMemory memory_;
+  std::atomic<bool> few_told_ = false;
 };
 
 }  // namespace weir

@@ -42,9 +42,8 @@ llm::Block block_of(const Part& part, const Target& target) {
 
 void add_tools(const Request& request, const Target& target, llm::Request& out) {
   for (const auto& tool : request.tools) {
-    llm::Tool told{.name = tool.name,
-                   .description = tool.description,
-                   .parameters_json = tool.parameters};
+    llm::Tool told{
+        .name = tool.name, .description = tool.description, .parameters_json = tool.parameters};
     if (tool.cache) told.mark = mark_of(*tool.cache, target);
     out.tools.push_back(std::move(told));
   }

@@ -12,7 +12,7 @@ using namespace weir_test;
 using testing::HasSubstr;
 
 TEST(Engine, AnswersAndBooksWhatItCost) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   const auto engine = engine_on(simulator, folder.path());
   for (const auto* name : {"anthropic/claude-sonnet-5", "openAI/gpt-5.4-nano"}) {
@@ -38,7 +38,7 @@ TEST(Engine, AnswersAndBooksWhatItCost) {
 }
 
 TEST(Engine, StreamsPieceByPieceOnTheCallersThread) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   const auto engine = engine_on(simulator, folder.path());
   for (const auto* name : {"anthropic/claude-sonnet-5", "openAI/gpt-5.4-nano"}) {
@@ -61,7 +61,7 @@ TEST(Engine, StreamsPieceByPieceOnTheCallersThread) {
 }
 
 TEST(Engine, SaysWhatIsWrong) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   EXPECT_THAT(why(Engine::create({})),
               HasSubstr("invalid_argument: EngineOptions: give either a store or in_memory"));
@@ -93,7 +93,7 @@ TEST(Engine, SaysWhatIsWrong) {
 }
 
 TEST(Engine, CallsOfAStoppedEngineFailAndHarmNobody) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   auto engine = engine_on(simulator, folder.path());
   const auto model = model_of(*engine, simulator);
@@ -106,7 +106,7 @@ TEST(Engine, CallsOfAStoppedEngineFailAndHarmNobody) {
 }
 
 TEST(Engine, InMemoryLeavesNothing) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   std::vector<std::string> lines;
   auto engine = Engine::create(
       {.in_memory = true,
@@ -150,7 +150,7 @@ TEST(Engine, RepeatsWhatTheProviderRefusesForNow) {
 }
 
 TEST(Engine, ChecksTheAnswerAgainstTheSchema) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   const auto engine = engine_on(simulator, folder.path());
   const auto model = model_of(*engine, simulator);

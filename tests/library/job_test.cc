@@ -219,7 +219,7 @@ TEST(Job, FallsBackWhereABatchCannotBeMade) {
   const Folder folder;
   const auto faults = folder.path("faults.json");
   std::ofstream(faults)
-      << R"([{"match":{"operation":"batch_create"},"fault":{"kind":"status","code":403}}])";
+      << R"([{"match":{"operation":"batch_create"},"fault":{"kind":"status","code":503}}])";
   const Simulator simulator("--time-scale 600 --faults " + faults);
   std::vector<std::string> told;
   auto engine = Engine::create({.store = folder.path(),
@@ -228,21 +228,23 @@ TEST(Job, FallsBackWhereABatchCannotBeMade) {
                                   told.push_back(fallback.reason);
                                 }}});
   ASSERT_EQ(why(engine), "");
-  const auto model = optimized(**engine, simulator, kBatch);
+  auto hasty = kBatch;
+  hasty.fallback_timeout = std::chrono::seconds(60);
+  const auto model = optimized(**engine, simulator, hasty);
   for (const auto& answer : model->batch(documents(4))) {
     ASSERT_EQ(why(answer), "");
     EXPECT_EQ(answer->route, Route::kSync);
     EXPECT_NE(answer->fallback_reason, "");
   }
   EXPECT_EQ(told.size(), 4);
-  auto strict = kBatch;
+  auto strict = hasty;
   strict.fallback_to_standard = false;
   const auto other = optimized(**engine, simulator, strict);
   for (const auto& answer : other->batch(documents(2))) EXPECT_FALSE(answer);
 }
 
 TEST(Cache, MarksTheSystemTextAndReadsItBack) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   std::uint64_t hits = 0;
   auto engine = Engine::create(
@@ -265,7 +267,7 @@ TEST(Cache, MarksTheSystemTextAndReadsItBack) {
 }
 
 TEST(Cache, StopsMarkingWhatNobodyReadsAgain) {
-  const Simulator simulator;
+  const Simulator simulator("--time-scale 60");
   const Folder folder;
   const auto engine = engine_on(simulator, folder.path());
   const auto model = optimized(*engine, simulator, {.cache = {.enabled = true}});

@@ -1,0 +1,188 @@
+#include "library/configured_model.h"
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "library/request_json.h"
+
+namespace weir::library {
+namespace {
+
+Strategy strategy_of(config::Strategy strategy) {
+  switch (strategy) {
+    case config::Strategy::kAuto: return Strategy::kAuto;
+    case config::Strategy::kBatchOnly: return Strategy::kBatchOnly;
+    case config::Strategy::kCacheOnly: return Strategy::kCacheOnly;
+    case config::Strategy::kBoth: return Strategy::kBoth;
+    case config::Strategy::kDisabled: return Strategy::kDisabled;
+  }
+  return Strategy::kAuto;
+}
+
+CacheStrategy cache_strategy_of(config::CacheStrategy strategy) {
+  switch (strategy) {
+    case config::CacheStrategy::kExplicit: return CacheStrategy::kExplicit;
+    case config::CacheStrategy::kAutomatic: return CacheStrategy::kAutomatic;
+    case config::CacheStrategy::kNone: return CacheStrategy::kNone;
+  }
+  return CacheStrategy::kNone;
+}
+
+// Stable: the same request is always on the same side of a rollout.
+std::string item_id_of(const Request& request) {
+  std::string line;
+  append_request(request, line);
+  return content_digest(line);
+}
+
+}  // namespace
+
+Optimization optimization_of(const config::ModelEntry& entry, const config::Workload* workload) {
+  Optimization out{
+      .provider = entry.provider,
+      .batch = {.enabled = entry.batching_enabled,
+                .max_batch_size = entry.batch_size_max,
+                .timeout = entry.batch_timeout,
+                .poll_interval_max = entry.batch_poll_interval},
+      .cache = {.enabled = entry.caching_enabled,
+                .ttl = entry.cache_ttl,
+                .min_tokens = entry.cache_tokens_min.value_or(Tokens{0}),
+                .max_breakpoints = static_cast<std::uint32_t>(entry.cache_breakpoints_max)},
+      .strategy = strategy_of(entry.strategy),
+      .fallback_to_standard = entry.fallback_to_standard,
+      .fallback_timeout = entry.fallback_timeout};
+  if (entry.cache_strategy) out.cache.strategy = cache_strategy_of(*entry.cache_strategy);
+  auto preference = entry.preference;
+  if (workload != nullptr) {
+    out.workload = workload->name;
+    if (workload->strategy) out.strategy = strategy_of(*workload->strategy);
+    if (workload->preference) preference = workload->preference;
+    if (workload->cache_ttl) out.cache.ttl = workload->cache_ttl;
+    // A workload narrows the route: what is switched off stays so.
+    if (workload->route == plan::RouteWish::kSync) out.batch.enabled = false;
+    if (workload->route == plan::RouteWish::kBatch && out.batch.enabled)
+      out.strategy = out.cache.enabled && out.strategy != Strategy::kBatchOnly
+                         ? Strategy::kBoth
+                         : Strategy::kBatchOnly;
+    if (workload->observe) out.strategy = Strategy::kDisabled;
+  }
+  if (preference)
+    out.preference =
+        *preference == config::Preference::kCache ? Preference::kCache : Preference::kBatch;
+  return out;
+}
+
+Result<std::unique_ptr<ConfiguredModel>> ConfiguredModel::create(std::shared_ptr<Host> host) {
+  std::unique_ptr<ConfiguredModel> model(new ConfiguredModel(std::move(host)));
+  WEIR_TRY(const auto route, model->route(""));
+  return model;
+}
+
+Result<ConfiguredModel::RoutePtr> ConfiguredModel::build(const ConfigPtr& config,
+                                                         const std::string& workload) const {
+  auto route = std::make_shared<Route>();
+  route->config = config;
+  route->workload = workload.empty() ? nullptr : config::find_workload(*config, workload);
+  const auto* entry = route->workload != nullptr ? config::entry_of(*config, *route->workload)
+                                                 : config::default_entry(config->llm);
+  if (entry == nullptr || entry->models.empty())
+    return fail(ErrorKind::kNotFound, "the configuration names no model",
+                "give EngineOptions::config_file with an llm entry, or name the model");
+  const auto& name = route->workload != nullptr && route->workload->model ? *route->workload->model
+                                                                          : entry->models.front();
+  ModelOptions options{.api_key = entry->api_key.value_or(""),
+                       .endpoint = entry->endpoint.value_or("")};
+  options.temperature = entry->temperature;
+  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options));
+  route->plain = std::make_shared<NativeModel>(host_, target);
+  auto optimization = optimization_of(*entry, route->workload);
+  if (config->observe) optimization.strategy = Strategy::kDisabled;
+  auto impl = std::make_unique<OptimizedModel::Impl>(
+      host_, std::make_unique<NativeModel>(host_, std::move(target)), std::move(optimization));
+  impl->tells = entry->log_decisions && config->optimization.log_decisions;
+  route->optimized = std::make_shared<OptimizedModel>(std::move(impl));
+  return route;
+}
+
+Result<ConfiguredModel::RoutePtr> ConfiguredModel::route(const std::string& workload) {
+  const auto config = host_->settings().current();
+  const std::scoped_lock lock(mutex_);
+  const bool same = config == config_;
+  if (const auto found = routes_.find(workload); same && found != routes_.end())
+    return found->second;
+  auto built = build(config, workload);
+  if (!built) {
+    // A change that cannot be followed (a key that is missing, say) leaves everything as it was.
+    const auto found = routes_.find(workload);
+    if (found == routes_.end()) return built;
+    if (!same)
+      host_->log(LogLevel::kError, "the new configuration is not used: " + built.error().text());
+    return found->second;
+  }
+  if (!same) routes_.clear();
+  config_ = config;
+  routes_[workload] = *built;
+  return built;
+}
+
+ChatModel& ConfiguredModel::choose(const Route& route, const Request& request) const {
+  const bool control = route.workload != nullptr && route.workload->rollout < 100 &&
+                       !config::in_rollout(*route.workload, item_id_of(request));
+  return control ? *route.plain : *route.optimized;
+}
+
+namespace {
+
+CallOptions with_deadline(const CallOptions& options, const config::Workload* workload) {
+  auto out = options;
+  if (!out.deadline && workload != nullptr && workload->deadline)
+    out.deadline = *workload->deadline;
+  return out;
+}
+
+}  // namespace
+
+Result<Response> ConfiguredModel::invoke(const Request& request, const CallOptions& options,
+                                         std::stop_token stop) {
+  WEIR_TRY(const auto way, route(options.workload));
+  return choose(*way, request)
+      .invoke(request, with_deadline(options, way->workload), std::move(stop));
+}
+
+Result<Response> ConfiguredModel::stream(const Request& request, const OnChunk& on_chunk,
+                                         const CallOptions& options, std::stop_token stop) {
+  WEIR_TRY(const auto way, route(options.workload));
+  return choose(*way, request)
+      .stream(request, on_chunk, with_deadline(options, way->workload), std::move(stop));
+}
+
+std::vector<Result<Response>> ConfiguredModel::batch(std::span<const Request> requests,
+                                                     const CallOptions& options,
+                                                     std::stop_token stop) {
+  const auto way = route(options.workload);
+  if (!way) return std::vector<Result<Response>>(requests.size(), std::unexpected(way.error()));
+  const auto told = with_deadline(options, (*way)->workload);
+  // Those of the control group go apart.
+  std::vector<std::size_t> places[2];
+  std::vector<Request> groups[2];
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto group = &choose(**way, requests[i]) == (*way)->plain.get() ? 1 : 0;
+    places[group].push_back(i);
+    groups[group].push_back(requests[i]);
+  }
+  std::vector<Result<Response>> out(requests.size());
+  for (const int group : {0, 1}) {
+    if (groups[group].empty()) continue;
+    auto& model = group == 0 ? *(*way)->optimized : *(*way)->plain;
+    auto answers = model.batch(groups[group], told, stop);
+    for (std::size_t i = 0; i < answers.size(); ++i) out[places[group][i]] = std::move(answers[i]);
+  }
+  return out;
+}
+
+ModelInfo ConfiguredModel::info() const {
+  const std::scoped_lock lock(mutex_);
+  return routes_.begin()->second->plain->info();
+}
+
+}  // namespace weir::library

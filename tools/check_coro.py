@@ -15,7 +15,7 @@ import pathlib
 import re
 import sys
 
-FOLDERS = ["runtime", "bulk", "gateway", "pipeline", "cli"]
+FOLDERS = ["runtime", "library", "bulk", "gateway", "pipeline", "cli"]
 
 BLANK = re.compile(r'//[^\n]*|/\*.*?\*/|R"(?P<tag>[^(\s]*)\(.*?\)(?P=tag)"|"(?:[^"\\\n]|\\.)*"|'
                    r"(?<![0-9A-Za-z_])'(?:[^'\\\n]|\\.)+'", re.DOTALL)
@@ -201,7 +201,7 @@ def check(path, text, allowed):
         found = enclosing(clean, match.start())
         if not allowed:
             line = clean.count("\n", 0, match.start()) + 1
-            yield line, f"{match.group()}: coroutines live in runtime and the front ends only"
+            yield line, f"{match.group()}: coroutines live in runtime, the library and the front ends only"
         elif found:
             functions[found.at] = found
     if allowed:

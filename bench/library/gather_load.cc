@@ -85,6 +85,6 @@ int main(int argc, char** argv) {
       "\"spent_usd\":\"%s\"}\n",
       calls, answered.load(), batched.load(), failed.load(), engine->jobs().size(), seconds,
       loaded.size(), percentile(idle, 0.5), percentile(idle, 0.99), percentile(loaded, 0.5),
-      percentile(loaded, 0.99), summary->spent_usd.c_str());
+      percentile(loaded, 0.99), summary.spent_usd.c_str());
   return failed == 0 && answered == calls ? 0 : 1;
 }

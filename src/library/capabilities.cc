@@ -11,8 +11,8 @@ namespace {
 
 // Immutable; made at the first use. Null where the data built in cannot be read, which a test excludes.
 const catalogue::Catalogue* built_in() {
-  static const auto catalogue = catalogue::Catalogue::built_in();
-  return catalogue ? &*catalogue : nullptr;
+  static const auto kCatalogue = catalogue::Catalogue::built_in();
+  return kCatalogue ? &*kCatalogue : nullptr;
 }
 
 CacheStrategy strategy_of(catalogue::CacheMode mode) {

@@ -37,6 +37,20 @@ Result<Response> ChatModel::stream(const Request& request, const OnChunk& on_chu
   return response;
 }
 
+namespace {
+
+// False: there are no more to be had, and those there are do the work.
+bool add_thread(std::vector<std::jthread>& threads, const std::function<void()>& work) {
+  try {
+    threads.emplace_back(work);
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 std::vector<Result<Response>> ChatModel::batch(std::span<const Request> requests,
                                                const CallOptions& options, std::stop_token stop) {
   std::vector<Result<Response>> out(requests.size());
@@ -56,10 +70,7 @@ std::vector<Result<Response>> ChatModel::batch(std::span<const Request> requests
   };
   const auto threads = std::min<std::size_t>(options.concurrency_max, requests.size());
   std::vector<std::jthread> others;
-  try {
-    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  } catch (const std::system_error&) {
-    // No more threads to be had: those there are, and this one, do the work.
+  while (others.size() + 1 < threads && add_thread(others, work)) {
   }
   if (threads > 0) work();
   return out;

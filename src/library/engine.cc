@@ -1,5 +1,7 @@
 #include "weir/engine.h"
 
+#include <tuple>
+
 #include "library/configured_model.h"
 #include "library/host.h"
 #include "library/native_model.h"
@@ -7,7 +9,7 @@
 namespace weir {
 
 Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Engine::~Engine() { (void)stop(); }
+Engine::~Engine() { std::ignore = stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::create(EngineOptions options) {
   WEIR_TRY(auto host, library::Host::create(std::move(options)));

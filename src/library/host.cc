@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <tuple>
 
 #include "runtime/posix_files.h"
 #include "runtime/random.h"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::size_t kCallConnectionsMax = 256;
 constexpr std::size_t kJobConnectionsMax = 256;
+// Planning and encoding wait for single requests, which somebody waits for.
+constexpr int kJobNiceness = 5;
 // Memory that looks like files; without it an engine in memory uses the folder for temporary files.
 constexpr const char* kMemoryFolder = "/dev/shm";
 
@@ -50,7 +53,7 @@ Result<std::shared_ptr<Host>> Host::create(EngineOptions options) {
   return host;
 }
 
-Host::~Host() { (void)stop(std::chrono::seconds(10)); }
+Host::~Host() { std::ignore = stop(std::chrono::seconds(10)); }
 
 Result<void> Host::make_folder() {
   if (options_.in_memory == !options_.store.empty())
@@ -81,8 +84,8 @@ Result<void> Host::open() {
   WEIR_CHECK(make_folder());
   WEIR_TRY(lock_, runtime::StoreLock::acquire(folder_, runtime::SystemClock().now()));
   WEIR_CHECK(runtime::make_private_folder(folder_ + "/calls"));
-  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax);
-  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax);
+  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax, 0);
+  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax, kJobNiceness);
   calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls");
   records_ = std::make_unique<Records>(folder_ + "/calls");
   jobs_ = std::make_unique<JobDesk>(

@@ -8,9 +8,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
+#include <tuple>
 
 #include "engine/job_engine.h"
 #include "engine/result_reader.h"
+#include "json/write.h"
 #include "library/request_store.h"
 #include "library/translate.h"
 #include "runtime/job_driver.h"
@@ -76,6 +78,58 @@ struct RunningJob {
   std::uint64_t batches_told = 0;
 };
 
+namespace {
+
+// An ended job is not opened again: what its handle tells stands beside it. Without the file it is, so losing it loses nothing.
+void keep_end(const Job::Impl& job) {
+  json::Writer w;
+  const auto& status = job.status;
+  const auto count = [&](std::string_view name, std::uint64_t value) {
+    w.field(name, static_cast<std::int64_t>(value));
+  };
+  w.begin_object();
+  count("items", status.items);
+  count("succeeded", status.succeeded);
+  count("failed", status.failed);
+  count("cancelled", status.cancelled);
+  count("batches_ended", status.batches_ended);
+  count("segment_bytes", job.segment_bytes);
+  w.field("batch_route", job.batch_route).field("spent_usd", status.spent_usd);
+  w.field("exposure_usd", status.exposure_usd).key("reasons").begin_array();
+  for (const auto& reason : status.reasons) w.string(reason);
+  w.end_array().end_object();
+  std::ignore = runtime::write_whole_file(job.folder + "/end.json", w.take());
+}
+
+bool read_end(Job::Impl& job) {
+  const auto text = runtime::read_whole_file(job.folder + "/end.json", 1U << 20);
+  json::Parser parser;
+  const auto told = text ? parser.parse(*text) : Result<json::Value>();
+  if (!text || !told || !told->is_object()) return false;
+  const auto count = [&](std::string_view name) {
+    return static_cast<std::uint64_t>((*told)[name].integer_or(0));
+  };
+  auto& status = job.status;
+  status = {.phase = JobStatus::Phase::kDone,
+            .items = count("items"),
+            .succeeded = count("succeeded"),
+            .failed = count("failed"),
+            .cancelled = count("cancelled"),
+            .batches_running = 0,
+            .batches_ended = count("batches_ended"),
+            .spent_usd = (*told)["spent_usd"].string_or("0.00"),
+            .exposure_usd = (*told)["exposure_usd"].string_or("0.00"),
+            .why = {},
+            .reasons = {}};
+  for (const auto reason : (*told)["reasons"].items())
+    status.reasons.push_back(json::Value(reason).string_or(""));
+  job.segment_bytes = count("segment_bytes");
+  job.batch_route = (*told)["batch_route"].boolean().value_or(false);
+  return true;
+}
+
+}  // namespace
+
 JobDesk::JobDesk(DeskParts parts, std::string folder)
     : parts_(parts), folder_(std::move(folder)), running_max_(running_max()) {}
 
@@ -83,6 +137,7 @@ JobDesk::~JobDesk() = default;
 
 Result<void> JobDesk::load(const Resolve& resolve) {
   WEIR_CHECK(runtime::make_private_folder(folder_));
+  std::vector<JobPtr> open;
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, code)) {
     const auto path = entry.path().string();
@@ -98,15 +153,19 @@ Result<void> JobDesk::load(const Resolve& resolve) {
     job->folder = path;
     job->output = path.substr(0, path.size() - std::string_view(".weir").size());
     job->desk = this;
-    job->status.phase = JobStatus::Phase::kWaiting;
-    job->status.why = fmt::format("the key of account {} at {} is not known yet", job->meta.account,
-                                  job->meta.provider);
+    if (!read_end(*job)) {
+      job->status.phase = JobStatus::Phase::kWaiting;
+      job->status.why = fmt::format("the key of account {} at {} is not known yet",
+                                    job->meta.account, job->meta.provider);
+      job->status.items = RequestStore::count_in(path);
+      open.push_back(job);
+    }
     const std::scoped_lock lock(mutex_);
     if (!job->meta.idempotency_key.empty()) by_key_[job->meta.idempotency_key] = job->meta.id;
     jobs_[job->meta.id] = job;
   }
-  // Ended ones need no key: they are opened once, to know their figures.
-  for (const auto& job : all()) parts_.loop.call([&] { (void)start(job); });
+  // One that ended just before its process died needs no key: it is opened once, to know its figures.
+  for (const auto& job : open) parts_.loop.call([&] { std::ignore = start(job); });
   return {};
 }
 
@@ -359,6 +418,7 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   const auto progress = running.engine->progress();
   if (progress.ended() == progress.items) {
     tell_fallbacks(running);
+    keep_end(job);
     return job.set(JobStatus::Phase::kDone);
   }
   if (!outcome) return job.set(JobStatus::Phase::kWaiting, outcome.error().text());

@@ -1,6 +1,9 @@
 #pragma once
 // An event loop with a thread of its own, and the HTTP client that lives on it. What runs on the loop is posted to it; nothing of it is
 // touched from elsewhere while the thread runs.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -16,10 +19,16 @@ namespace asio = boost::asio;
 
 class Loop {
  public:
-  explicit Loop(std::size_t connections_max)
+  /// @param niceness of its thread: 0, or more where others go first.
+  Loop(std::size_t connections_max, int niceness)
       : client_(io_, {.connections_max = connections_max}),
         guard_(asio::make_work_guard(io_)),
-        thread_([this] { io_.run(); }) {}
+        thread_([this, niceness] {
+          // Of this thread alone; where it may not, all are equal.
+          if (niceness > 0)
+            (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+          io_.run();
+        }) {}
   ~Loop() { join(); }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;

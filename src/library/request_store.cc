@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <filesystem>
 
 #include "json/write.h"
 #include "library/request_json.h"
@@ -73,6 +74,12 @@ Result<std::unique_ptr<RequestStore>> RequestStore::open(engine::FileSystem& fil
   WEIR_TRY(const auto offsets, store->offsets_->size());
   store->count_ = offsets / sizeof(std::uint64_t);
   return store;
+}
+
+std::uint64_t RequestStore::count_in(const std::string& folder) {
+  std::error_code code;
+  const auto bytes = std::filesystem::file_size(offsets_path(folder), code);
+  return code ? 0 : bytes / sizeof(std::uint64_t);
 }
 
 Result<Request> RequestStore::request(std::uint64_t index) {

@@ -35,6 +35,8 @@ class RequestStore final : public engine::ItemSource {
   static Result<std::unique_ptr<RequestStore>> open(engine::FileSystem& files,
                                                     const std::string& folder, TargetPtr target);
   [[nodiscard]] std::uint64_t count() const override { return count_; }
+  /// How many requests the folder holds, without opening it; 0 where it cannot be told.
+  static std::uint64_t count_in(const std::string& folder);
   Result<engine::Item> item(std::uint64_t index) override;
   Result<engine::CheckedText> check(std::uint64_t index, const llm::Response& response) override;
   /// As it was given. @error kInternal, kUnavailable.

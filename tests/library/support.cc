@@ -40,7 +40,9 @@ Simulator::Simulator(const std::string& options) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  if (::posix_spawn(&pid_, WEIR_PROGRAM, &actions, nullptr, raw.data(), environ) != 0) std::abort();
+  const char* program = std::getenv("WEIR_PROGRAM");
+  if (program == nullptr) program = WEIR_PROGRAM;
+  if (::posix_spawn(&pid_, program, &actions, nullptr, raw.data(), environ) != 0) std::abort();
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   std::string line;

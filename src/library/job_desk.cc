@@ -438,7 +438,7 @@ void JobDesk::tell_fallbacks(const RunningJob& running) {
   auto reader = engine::ResultReader::open(files_, job.folder, job.status.items, job.segment_bytes);
   if (!reader) return;
   json::Parser parser;
-  (void)(*reader)->visit([&](const engine::ResultLog::Record& record) -> Result<bool> {
+  std::ignore = (*reader)->visit([&](const engine::ResultLog::Record& record) -> Result<bool> {
     const auto response = response_of_line(record.line, job, parser);
     if (response && !response->fallback_reason.empty())
       parts_.hooks.on_fallback({.subject = job.meta.id, .reason = response->fallback_reason});

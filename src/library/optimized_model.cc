@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "cost/pricing.h"
 #include "library/port_batch.h"
@@ -180,7 +181,7 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const
              .message = fmt::format("job {} has no result for this request", job.id())};
   if (!waited) open = waited.error();
   if (!waited && stop.stop_requested()) {
-    (void)job.cancel();
+    std::ignore = job.cancel();
     open.message = fmt::format("the batch was cancelled; job {} keeps what is finished", job.id());
   }
   out.assign(requests.size(), std::unexpected(open));

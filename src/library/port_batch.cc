@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <tuple>
 
 #include "runtime/random.h"
 
@@ -37,7 +38,7 @@ class PortBatch {
     WEIR_TRY(const auto batch, create());
     auto waited = wait(batch);
     if (!waited) {
-      (void)model_.port->cancel(batch);
+      std::ignore = model_.port->cancel(batch);
       for (int polls = 0; polls < kCancelPollsMax; ++polls) {
         const auto status = model_.port->poll(batch);
         if (status && status->ended) break;

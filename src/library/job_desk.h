@@ -27,7 +27,8 @@ struct RunningJob;
 namespace weir {
 
 /// One job: what its callers and the loop share.
-class Job::Impl {
+/// Hidden: a nested class shows itself where its outer one does.
+class [[gnu::visibility("hidden")]] Job::Impl {
  public:
   library::JobMeta meta;
   library::TargetPtr target;  // set before it runs; without a key until that is known

@@ -10,7 +10,8 @@
 
 namespace weir {
 
-class OptimizedModel::Impl {
+// Hidden: a nested class shows itself where its outer one does.
+class [[gnu::visibility("hidden")]] OptimizedModel::Impl {
  public:
   Impl(std::shared_ptr<library::Host> engine_host, std::unique_ptr<ChatModel> base_model,
        Optimization wanted);

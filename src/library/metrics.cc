@@ -17,9 +17,6 @@ class Metrics::Impl {
 
 namespace {
 
-struct Sums {
-  cost::LedgerTotals totals;
-};
 using Key = std::pair<std::string, std::string>;  // provider, model
 
 // The ledger in this folder, from `since` on. One that has not begun is empty.
@@ -34,17 +31,18 @@ Result<void> add_ledger(const std::string& folder, Time since, cost::LedgerTotal
   });
 }
 
+// Into the sums of its provider and model; where these are not kept apart, into those of all.
 Result<void> add_folder(const std::filesystem::path& path, const char* description, Time since,
-                        std::map<Key, cost::LedgerTotals>& sums) {
+                        bool apart, std::map<Key, cost::LedgerTotals>& sums) {
   const auto text = runtime::read_whole_file((path / description).string(), 1U << 20);
   if (!text) return {};  // not whole yet
   json::Parser parser;
   WEIR_TRY(const auto told, parser.parse(*text));
-  return add_ledger(path.string(), since,
-                    sums[{told["provider"].string_or(""), told["model"].string_or("")}]);
+  const auto key = apart ? Key(told["provider"].string_or(""), told["model"].string_or("")) : Key();
+  return add_ledger(path.string(), since, sums[key]);
 }
 
-Result<std::map<Key, cost::LedgerTotals>> read(library::Host& host, Window window) {
+Result<std::map<Key, cost::LedgerTotals>> read(library::Host& host, Window window, bool apart) {
   const auto& optimization = host.settings().current()->optimization;
   if (!optimization.metrics_enabled)
     return fail(ErrorKind::kUnsupported, "metrics are switched off",
@@ -59,9 +57,10 @@ Result<std::map<Key, cost::LedgerTotals>> read(library::Host& host, Window windo
   std::map<Key, cost::LedgerTotals> sums;
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(host.folder() + "/calls", code))
-    WEIR_CHECK(add_folder(entry.path(), "target.json", since, sums));
+    WEIR_CHECK(add_folder(entry.path(), "target.json", since, apart, sums));
   for (const auto& entry : std::filesystem::directory_iterator(host.folder() + "/jobs", code))
-    if (entry.is_directory(code)) WEIR_CHECK(add_folder(entry.path(), "job.json", since, sums));
+    if (entry.is_directory(code))
+      WEIR_CHECK(add_folder(entry.path(), "job.json", since, apart, sums));
   return sums;
 }
 
@@ -86,19 +85,6 @@ MetricsSummary summary_of(const Key& key, const cost::LedgerTotals& totals) {
   return out;
 }
 
-void merge(cost::LedgerTotals& into, const cost::LedgerTotals& from) {
-  into.billed += from.billed;
-  into.unknown += from.unknown;
-  into.repeats += from.repeats;
-  into.cache_hits += from.cache_hits;
-  into.answers += from.answers;
-  into.batch_answers += from.batch_answers;
-  into.usage += from.usage;
-  into.spent += from.spent;
-  into.exposure += from.exposure;
-  into.baseline += from.baseline;
-}
-
 }  // namespace
 
 Metrics::Metrics(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -108,14 +94,12 @@ Result<void> Metrics::record(const Response& response, const ModelInfo& model) {
 }
 
 Result<MetricsSummary> Metrics::summary(Window window) const {
-  WEIR_TRY(const auto sums, read(*impl_->host, window));
-  cost::LedgerTotals all;
-  for (const auto& [key, totals] : sums) merge(all, totals);
-  return summary_of({}, all);
+  WEIR_TRY(auto sums, read(*impl_->host, window, false));
+  return summary_of({}, sums[{}]);
 }
 
 Result<std::vector<MetricsSummary>> Metrics::by_provider(Window window) const {
-  WEIR_TRY(const auto sums, read(*impl_->host, window));
+  WEIR_TRY(const auto sums, read(*impl_->host, window, true));
   std::vector<MetricsSummary> out;
   for (const auto& [key, totals] : sums) out.push_back(summary_of(key, totals));
   return out;

@@ -85,6 +85,15 @@ Result<JobMeta> JobMeta::decode(std::string_view text) {
   return meta;
 }
 
+std::optional<llm::CacheTtl> rounded_up(const catalogue::CacheLimits& limits, Duration wish) {
+  const auto has = [&](llm::CacheTtl ttl) {
+    return std::ranges::find(limits.ttls, ttl) != limits.ttls.end();
+  };
+  if (wish > std::chrono::minutes(5) && has(llm::CacheTtl::k1h)) return llm::CacheTtl::k1h;
+  if (has(llm::CacheTtl::k5m)) return llm::CacheTtl::k5m;
+  return std::nullopt;
+}
+
 catalogue::Provider narrowed(const catalogue::Provider& provider, const JobPolicy& policy) {
   auto out = provider;
   if (out.batch) {
@@ -95,15 +104,11 @@ catalogue::Provider narrowed(const catalogue::Provider& provider, const JobPolic
   auto& cache = out.cache;
   cache.breakpoints_max = std::min(cache.breakpoints_max, policy.breakpoints_max);
   if (!policy.ttl) return out;
-  // Rounded up to a lifetime that the provider has.
-  const auto has = [&](llm::CacheTtl ttl) {
-    return std::ranges::find(cache.ttls, ttl) != cache.ttls.end();
-  };
-  const bool longer = *policy.ttl > std::chrono::minutes(5);
-  if (longer && has(llm::CacheTtl::k1h)) {
+  const auto ttl = rounded_up(cache, *policy.ttl);
+  if (ttl == llm::CacheTtl::k1h) {
     cache.sync_mark = cache.batch_mark = llm::CacheTtl::k1h;
     cache.sync_ttl = cache.batch_ttl = std::chrono::hours(1);
-  } else if (!longer && has(llm::CacheTtl::k5m)) {
+  } else if (ttl == llm::CacheTtl::k5m) {
     cache.sync_mark = cache.batch_mark = llm::CacheTtl::k5m;
     cache.sync_ttl = cache.batch_ttl = std::chrono::minutes(5);
   }

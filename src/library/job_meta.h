@@ -42,6 +42,8 @@ struct JobMeta {
   static Result<JobMeta> decode(std::string_view text);
 };
 
+/// The lifetime of the provider's that a wish is rounded up to; its longest where none is as long; nothing where a mark names none.
+std::optional<llm::CacheTtl> rounded_up(const catalogue::CacheLimits& limits, Duration wish);
 /// The provider's capabilities within the policy's limits: what the engine then plans by.
 catalogue::Provider narrowed(const catalogue::Provider& provider, const JobPolicy& policy);
 catalogue::Model narrowed(const catalogue::Model& model, const JobPolicy& policy);

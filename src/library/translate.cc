@@ -5,18 +5,14 @@
 
 #include "base/hash.h"
 #include "cost/pricing.h"
+#include "library/job_meta.h"
 
 namespace weir::library {
 namespace {
 
-// The shortest lifetime of the provider that is at least the hint's; the longest, where none is.
 llm::CacheMark mark_of(const CacheHint& hint, const Target& target) {
-  const auto& ttls = target.provider->cache.ttls;
-  if (!hint.ttl || ttls.empty()) return {};
-  const auto has = [&](llm::CacheTtl ttl) { return std::ranges::find(ttls, ttl) != ttls.end(); };
-  const bool longer = *hint.ttl > std::chrono::minutes(5);
-  if (longer && has(llm::CacheTtl::k1h)) return {llm::CacheTtl::k1h};
-  return {has(llm::CacheTtl::k5m) ? llm::CacheTtl::k5m : llm::CacheTtl::kDefault};
+  if (!hint.ttl) return {};
+  return {rounded_up(target.provider->cache, *hint.ttl).value_or(llm::CacheTtl::kDefault)};
 }
 
 llm::Block block_of(const Text& text, const Target& target) {

@@ -153,10 +153,9 @@ Stacking parse_stacking(std::string_view text) {
   return Stacking::kUnknown;
 }
 
-Result<Model> parse_model(Value value, const Place& place) {
+// What a model is, but for its name.
+Result<Model> parse_facts(Value value, const Place& here) {
   Model model;
-  WEIR_TRY(model.name, required_text(value, "model", place));
-  const Place here = place.in(model.name);
   model.stacking = parse_stacking(value["stacking"].string_or(""));
   const auto cache = value["cache"].string_or("none");
   model.cache = cache == "breakpoints" ? CacheMode::kBreakpoints
@@ -173,6 +172,13 @@ Result<Model> parse_model(Value value, const Place& place) {
     model.prices.push_back(std::move(parsed));
   }
   if (model.prices.empty()) return here.bad("no prices");
+  return model;
+}
+
+Result<Model> parse_model(Value value, const Place& place) {
+  WEIR_TRY(auto name, required_text(value, "model", place));
+  WEIR_TRY(auto model, parse_facts(value, place.in(name)));
+  model.name = std::move(name);
   return model;
 }
 
@@ -243,6 +249,10 @@ Result<Provider> parse_provider(const EmbeddedFile& file) {
     WEIR_TRY(auto parsed, parse_model(Value(model), place.in("models")));
     provider.models.push_back(std::move(parsed));
   }
+  if (const auto others = root->find("other_models")) {
+    WEIR_TRY(provider.other_models, parse_facts(*others, place.in("other_models")));
+    provider.other_models->listed = false;
+  }
   return provider;
 }
 
@@ -290,7 +300,14 @@ Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
                 fmt::format("write PROVIDER/MODEL, with one of: {}", fmt::join(names, ", ")));
   }
   const auto wanted = name.substr(slash + 1);
-  if (const auto* model = provider->find(wanted)) return ModelRef{provider, model};
+  // The catalogue outlives its references, so that it need not be owned.
+  if (const auto* model = provider->find(wanted))
+    return ModelRef{provider, std::shared_ptr<const Model>(std::shared_ptr<const Model>(), model)};
+  if (provider->other_models && !wanted.empty()) {
+    auto model = std::make_shared<Model>(*provider->other_models);
+    model->name = wanted;
+    return ModelRef{provider, std::move(model)};
+  }
   std::vector<std::string> names;
   for (const auto& known : provider->models) names.push_back(known.name);
   const auto near = nearest_name(wanted, names);

@@ -44,6 +44,8 @@ enum class CacheMode : std::uint8_t { kNone, kAutomatic, kBreakpoints };
 
 struct Model {
   std::string name;
+  bool listed =
+      true;  // false: the catalogue knows the provider only, and prices it as `other_models` says
   Stacking stacking = Stacking::kUnknown;
   CacheMode cache = CacheMode::kNone;
   bool automatic_writes_charged =
@@ -88,7 +90,8 @@ struct Provider {
   std::optional<BatchLimits> batch;
   CacheLimits cache;
   std::vector<Model> models;
-  std::string checked;  // date of the last look at the provider's documents
+  std::optional<Model> other_models;  // of a server whose models nobody can list; without a name
+  std::string checked;                // date of the last look at the provider's documents
 
   [[nodiscard]] const Model* find(std::string_view model) const;
 };
@@ -109,10 +112,11 @@ class Catalogue {
 };
 
 /// "anthropic/claude-sonnet-5" to provider and model. The first segment is a provider only if the catalogue has it.
-/// @error kInvalidArgument no provider segment; kNotFound unknown model (the hint names the nearest).
+/// A provider with other_models takes any name. @error kInvalidArgument no provider segment; kNotFound unknown model (the
+/// hint names the nearest).
 struct ModelRef {
   const Provider* provider = nullptr;
-  const Model* model = nullptr;
+  std::shared_ptr<const Model> model;  // of the catalogue, or made for this name
 };
 Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name);
 

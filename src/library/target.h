@@ -15,7 +15,7 @@ namespace weir::library {
 struct Target {
   const provider::Adapter* adapter = nullptr;
   const catalogue::Provider* provider = nullptr;  // of the host's catalogue
-  const catalogue::Model* model = nullptr;
+  std::shared_ptr<const catalogue::Model> model;
   http::Url endpoint;
   provider::Credentials credentials;
   std::string account, key_digest;

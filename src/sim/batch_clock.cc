@@ -11,7 +11,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr Duration kLife = hours(24);
 constexpr Duration kSpreadMax = hours(20);  // well before it expires, unless a fault stretches it
 constexpr Duration kRowTime = milliseconds(20);
 constexpr Duration kTail = seconds(2);  // from the start of the last row to its answer
@@ -20,7 +19,7 @@ constexpr Time kNever = Time::max();
 
 BatchClock::BatchClock(const Plan& plan, const std::vector<FaultRule>& faults)
     : created_at_(plan.created_at),
-      expires_at_(plan.created_at + kLife),
+      expires_at_(plan.created_at + plan.life),
       tail_(kTail),
       rows_(plan.rows),
       rows_run_max_(plan.rows) {

@@ -31,6 +31,7 @@ class BatchClock {
     std::size_t rows = 0;
     Duration validation_min{0}, validation_max{0};
     Duration finalizing_min{0}, finalizing_max{0};
+    Duration life = std::chrono::hours(24);  // until it expires
   };
   BatchClock() = default;
   /// Takes slow_batch, expire_batch and cancel_batch from the faults.

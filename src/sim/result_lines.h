@@ -40,6 +40,16 @@ class ResultLines {
   [[nodiscard]] bool empty() const { return lines_.empty(); }
   [[nodiscard]] std::size_t lines() const { return lines_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// One row, without its line end, and what it delivers.
+  struct Row {
+    std::string_view text;
+    std::optional<std::size_t> bill_row;
+  };
+  [[nodiscard]] Row row(std::size_t index) const {
+    const Line& line = lines_[index];
+    return {std::string_view(line.text).substr(0, line.text.size() - 1),
+            line.malformed ? std::nullopt : line.bill_row};
+  }
   /// The file as a body in pieces, and what it delivers.
   void write(Reply& reply, std::vector<Call::Delivery>& deliveries) const;
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "json/value.h"
-#include "sim/providers/openAI/wire.h"
+#include "sim/openai_shape/wire.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 struct LineSpan {
   std::uint64_t offset = 0;
@@ -28,8 +28,9 @@ struct BatchError {
 std::vector<LineSpan> index_lines(std::string_view file);
 
 /// The first error, or nothing. On success `model` is the one model of the file.
-std::optional<BatchError> validate_batch(std::string_view file, const std::vector<LineSpan>& lines,
+std::optional<BatchError> validate_batch(const Traits& traits, std::string_view file,
+                                         const std::vector<LineSpan>& lines,
                                          std::string_view endpoint, const PriceTable& prices,
                                          std::string& model);
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -1,14 +1,15 @@
 #pragma once
-// Shapes that all of the simulated openAI shares: errors, ids, model rules.
+// What everything of the OpenAI shape shares: errors, ids, model rules.
 // Doc: https://developers.openai.com/api/docs (checked 2026-11-23, reference snapshot).
 #include <expected>
 #include <string>
 #include <string_view>
 
+#include "sim/openai_shape/traits.h"
 #include "sim/prices.h"
 #include "sim/reply.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 /// {"error":{"message","type","param","code"}}
 struct ApiError {
@@ -30,10 +31,10 @@ inline std::unexpected<ApiError> refuse(std::string message, std::string param =
                                   .code = std::move(code)});
 }
 
-std::string error_body(const ApiError& error);
-Reply error_reply(const ApiError& error);
+std::string error_body(const Traits& traits, const ApiError& error);
+Reply error_reply(const Traits& traits, const ApiError& error);
 /// The usual error of a status ("" for the message: the usual text).
-ApiError usual_error(int status, std::string_view message);
+ApiError usual_error(const Traits& traits, int status, std::string_view message);
 
 /// prefix + 24 letters and digits drawn from the seed.
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number,
@@ -43,4 +44,4 @@ std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t n
 /// of 128 tokens.
 inline bool has_breakpoints(const ModelRow& row) { return row.sync.cache_write.has_value(); }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "sim/providers/openAI/wire.h"
+#include "sim/openai_shape/wire.h"
 #include "sim/result_lines.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 /// Bytes of an upload: a range of the request body it came in, so that nothing is copied.
 struct Upload {
@@ -39,7 +39,7 @@ struct StoredFile {
 
 class Files {
  public:
-  explicit Files(World& world) : world_(world) {}
+  Files(World& world, const Traits& traits) : world_(world), traits_(traits) {}
 
   Reply upload(Call& call);
   Reply list(const Call& call) const;
@@ -58,6 +58,7 @@ class Files {
 
  private:
   World& world_;
+  const Traits& traits_;
   std::map<std::uint64_t, StoredFile> files_;  // by number, so that lists are in order of creation
   std::map<std::string, std::uint64_t, std::less<>> numbers_;  // by id
   std::uint64_t made_ = 0;
@@ -66,4 +67,4 @@ class Files {
 /// limit of a list; nothing when it is out of [1, most].
 std::optional<std::size_t> list_limit(std::string_view target, std::size_t usual, std::size_t most);
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

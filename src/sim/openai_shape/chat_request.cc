@@ -1,16 +1,15 @@
-#include "sim/providers/openAI/chat_request.h"
+#include "sim/openai_shape/chat_request.h"
 
 #include <string>
 #include <vector>
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 namespace {
 
 constexpr std::int64_t kOutputDefaultMax =
     16'384;  // where neither the request nor the price row says
 constexpr std::size_t kCacheKeyMax = 64;
 constexpr std::int64_t kChoicesMax = 8;
-constexpr std::size_t kStopsMax = 4;
 
 std::unexpected<ApiError> missing(const std::string& param) {
   return refuse("Missing required parameter: '" + param + "'.", param,
@@ -145,12 +144,13 @@ Checked<void> check_tools(json::Value body) {
 }
 
 // Doc: https://developers.openai.com/api/reference/resources/chat (not yet checked): up to 4.
-Checked<void> check_stop(json::Value body) {
+Checked<void> check_stop(const Traits& traits, json::Value body) {
   const json::Value stop = body["stop"];
   if (stop.is_null() || stop.is_string()) return {};
-  if (!stop.is_array() || stop.size() == 0 || stop.size() > kStopsMax)
-    return refuse("Invalid 'stop': expected a string or an array of 1 to 4 strings.", "stop",
-                  "invalid_type");
+  if (!stop.is_array() || stop.size() == 0 || stop.size() > traits.stops_max)
+    return refuse("Invalid 'stop': expected a string or an array of 1 to " +
+                      std::to_string(traits.stops_max) + " strings.",
+                  "stop", "invalid_type");
   return {};
 }
 
@@ -188,13 +188,16 @@ Checked<void> check_messages(json::Value body, const ModelRow& row) {
 }
 
 // max_completion_tokens, or the older max_tokens, which the o-series refuses.
-Checked<std::int64_t> output_limit(json::Value body, const ModelRow& row) {
+Checked<std::int64_t> output_limit(const Traits& traits, json::Value body, const ModelRow& row) {
   const json::Value wanted = body["max_completion_tokens"], older = body["max_tokens"];
+  if (traits.max_tokens_only && !wanted.is_null())
+    return refuse("Extra inputs are not permitted: 'max_completion_tokens'.",
+                  "max_completion_tokens", "unsupported_parameter", 422);
   if (!wanted.is_null() && !older.is_null())
     return refuse(
         "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
         "max_tokens", "invalid_parameter_combination");
-  if (!older.is_null() && row.model.starts_with('o'))
+  if (!traits.max_tokens_only && !older.is_null() && row.model.starts_with('o'))
     return refuse(
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
         "'max_completion_tokens' "
@@ -258,11 +261,11 @@ void read_tool(ChatRequest& request) {
   }
 }
 
-Checked<void> read_format(ChatRequest& request) {
+Checked<void> read_format(const Traits& traits, ChatRequest& request) {
   const json::Value format = request.body["response_format"];
   if (format.is_null() || !request.tool.empty()) return {};
   const auto type = format["type"].string().value_or("");
-  if (type == "json_schema") {
+  if (type == "json_schema" && traits.json_schema) {
     const json::Value schema = format["json_schema"];
     if (!schema["name"].is_string())
       return refuse("Missing required parameter: 'response_format.json_schema.name'.",
@@ -295,20 +298,22 @@ Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view m
       "model_not_found", 404);
 }
 
-Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body) {
+Checked<ChatRequest> read_chat(const Traits& traits, const PriceTable& prices, json::Value body,
+                               std::string_view model_default) {
   if (!body.is_object())
     return refuse("We could not parse the JSON body of your request: expected an object.");
   ChatRequest request{.body = body};
-  const auto model = body["model"].string();
-  if (!model || model->empty())
+  const auto model = body["model"].string().value_or(model_default);
+  if (model.empty())
     return refuse("you must provide a model parameter", "model", "missing_required_parameter");
-  auto row = find_model(prices, *model);
+  auto row = find_model(prices, model);
   if (!row) return std::unexpected(std::move(row).error());
   request.row = *row;
-  request.model = *model;
-  for (auto check : {check_messages(body, *request.row), check_tools(body), check_stop(body)})
+  request.model = model;
+  for (auto check :
+       {check_messages(body, *request.row), check_tools(body), check_stop(traits, body)})
     if (!check) return std::unexpected(std::move(check).error());
-  auto limit = output_limit(body, *request.row);
+  auto limit = output_limit(traits, body, *request.row);
   if (!limit) return std::unexpected(std::move(limit).error());
   request.output_max = *limit;
   request.choices = body["n"].integer_or(1);
@@ -323,8 +328,9 @@ Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body) {
   if (auto done = read_cache_options(request); !done)
     return std::unexpected(std::move(done).error());
   read_tool(request);
-  if (auto done = read_format(request); !done) return std::unexpected(std::move(done).error());
+  if (auto done = read_format(traits, request); !done)
+    return std::unexpected(std::move(done).error());
   return request;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

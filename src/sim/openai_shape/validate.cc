@@ -1,17 +1,15 @@
-#include "sim/providers/openAI/validate.h"
+#include "sim/openai_shape/validate.h"
 
 #include <unordered_set>
 
 #include "base/hash.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 namespace {
 
-constexpr std::size_t kLinesMax = 50'000;
-
 // What is wrong with one line, as far as the line alone tells.
-std::optional<BatchError> check_line(json::Value line, std::string_view endpoint,
-                                     const PriceTable& prices) {
+std::optional<BatchError> check_line(const BatchRules& rules, json::Value line,
+                                     std::string_view endpoint, const PriceTable& prices) {
   const auto missing = [](const std::string& param) {
     return BatchError{.code = "missing_required_parameter",
                       .message = "Missing required parameter: '" + param + "'.",
@@ -20,20 +18,21 @@ std::optional<BatchError> check_line(json::Value line, std::string_view endpoint
   if (!line.is_object())
     return BatchError{.code = "invalid_json_line", .message = "This line is not a JSON object."};
   if (line["custom_id"].string().value_or("").empty()) return missing("custom_id");
-  if (!line["method"].is_string()) return missing("method");
-  if (line["method"].string() != "POST")
+  if (rules.line_url && !line["method"].is_string()) return missing("method");
+  if (rules.line_url && line["method"].string() != "POST")
     return BatchError{
         .code = "invalid_request", .message = "The method must be POST.", .param = "method"};
-  if (!line["url"].is_string()) return missing("url");
-  if (line["url"].string() != endpoint)
+  if (rules.line_url && !line["url"].is_string()) return missing("url");
+  if (rules.line_url && line["url"].string() != endpoint)
     return BatchError{
         .code = "invalid_url",
         .message = "The URL provided for this request does not match the batch endpoint.",
         .param = "url"};
   const json::Value body = line["body"];
   if (!body.is_object()) return missing("body");
-  if (body["model"].string().value_or("").empty()) return missing("body.model");
-  if (prices.find(*body["model"].string()) == nullptr)
+  const auto model = body["model"].string();
+  if (rules.line_model && model.value_or("").empty()) return missing("body.model");
+  if (model && prices.find(*model) == nullptr)
     return BatchError{
         .code = "model_not_found",
         .message = "The provided model '" + body["model"].string_or("") + "' does not exist.",
@@ -64,14 +63,17 @@ std::vector<LineSpan> index_lines(std::string_view file) {
   return lines;
 }
 
-std::optional<BatchError> validate_batch(std::string_view file, const std::vector<LineSpan>& lines,
+std::optional<BatchError> validate_batch(const Traits& traits, std::string_view file,
+                                         const std::vector<LineSpan>& lines,
                                          std::string_view endpoint, const PriceTable& prices,
                                          std::string& model) {
+  const BatchRules& rules = traits.batch;
   if (lines.empty())
     return BatchError{.code = "empty_file", .message = "The batch input file is empty."};
-  if (lines.size() > kLinesMax)
+  if (lines.size() > rules.lines_max)
     return BatchError{.code = "too_many_tasks",
-                      .message = "The batch input file holds more than 50,000 requests."};
+                      .message = "The batch input file holds more than " +
+                                 std::to_string(rules.lines_max) + " requests."};
   json::Parser parser;
   std::unordered_set<std::uint64_t> seen;
   std::int64_t number = 0;
@@ -85,16 +87,18 @@ std::optional<BatchError> validate_batch(std::string_view file, const std::vecto
     if (!line)
       return with_line(
           {.code = "invalid_json_line", .message = "This line is not parseable as valid JSON."});
-    if (auto error = check_line(*line, endpoint, prices)) return with_line(std::move(*error));
+    if (auto error = check_line(rules, *line, endpoint, prices))
+      return with_line(std::move(*error));
     const auto id = *(*line)["custom_id"].string();
-    if (!seen.insert(hash64(id)).second)
+    if (!seen.insert(hash64(id)).second && rules.unique_ids)
       return with_line(
           {.code = "duplicate_custom_id",
            .message = "The custom_id '" + std::string(id) + "' was used before in this file.",
            .param = "custom_id"});
-    const auto named = *(*line)["body"]["model"].string();
-    if (number == 1) model = named;
-    if (named != model)
+    const auto named = (*line)["body"]["model"].string();
+    if (!named) continue;
+    if (model.empty()) model = *named;
+    if (rules.one_model && *named != model)
       return with_line(
           {.code = "mismatched_model",
            .message =
@@ -104,4 +108,4 @@ std::optional<BatchError> validate_batch(std::string_view file, const std::vecto
   return std::nullopt;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -9,9 +9,9 @@
 
 #include "base/time.h"
 #include "json/value.h"
-#include "sim/providers/openAI/wire.h"
+#include "sim/openai_shape/wire.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 /// How long a breakpoint's prefix lives at least since its last use, where nothing else is asked
 /// for. Doc: https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23, by
@@ -32,11 +32,13 @@ struct ChatRequest {
   std::optional<json::Value> schema;  // of the answer, or of the tool's arguments
 };
 
-Checked<ChatRequest> read_chat(const PriceTable& prices, json::Value body);
+/// @param model where the body names none: the batch's.
+Checked<ChatRequest> read_chat(const Traits& traits, const PriceTable& prices, json::Value body,
+                               std::string_view model = {});
 /// What the ttl of a prompt_cache_breakpoint asks for: "30m" (also when there is none) or "12h";
 /// nothing for any other.
 std::optional<Duration> breakpoint_life(json::Value mark);
 /// The model row, or 404 model_not_found.
 Checked<const ModelRow*> find_model(const PriceTable& prices, std::string_view model);
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -1,4 +1,4 @@
-#include "sim/providers/openAI/files.h"
+#include "sim/openai_shape/files.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "sim/json_reply.h"
 #include "sim/multipart.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 namespace {
 
 constexpr std::size_t kBatchFileBytesMax = 200'000'000;  // "200 MB"
@@ -38,9 +38,9 @@ std::string file_json(const StoredFile& file) {
   return out.take();
 }
 
-Reply no_file(std::string_view id) {
+Reply no_file(const Traits& traits, std::string_view id) {
   return error_reply(
-      {.status = 404, .message = "No such File object: " + std::string(id), .param = "id"});
+      traits, {.status = 404, .message = "No such File object: " + std::string(id), .param = "id"});
 }
 
 std::optional<std::int64_t> whole(std::string_view text) {
@@ -105,7 +105,7 @@ std::optional<std::size_t> list_limit(std::string_view target, std::size_t usual
 
 Reply Files::upload(Call& call) {
   auto form = read_upload(call.request);
-  if (!form) return error_reply(form.error());
+  if (!form) return error_reply(traits_, form.error());
   StoredFile file{.account = call.account,
                   .filename = form->filename,
                   .purpose = form->purpose,
@@ -136,7 +136,8 @@ const StoredFile* Files::find(std::string_view account, std::string_view id) con
 Reply Files::list(const Call& call) const {
   const auto limit = list_limit(call.request.target, kListUsual, kListMax);
   if (!limit)
-    return error_reply({.message = "Invalid 'limit'.", .param = "limit", .code = "invalid_value"});
+    return error_reply(traits_,
+                       {.message = "Invalid 'limit'.", .param = "limit", .code = "invalid_value"});
   const auto purpose = http::query_value(call.request.target, "purpose");
   const auto after = http::query_value(call.request.target, "after");
   const bool ascending = http::query_value(call.request.target, "order") == "asc";
@@ -168,12 +169,12 @@ Reply Files::list(const Call& call) const {
 
 Reply Files::get(const Call& call, std::string_view id) const {
   const StoredFile* file = find(call.account, id);
-  return file == nullptr ? no_file(id) : json_reply(200, file_json(*file));
+  return file == nullptr ? no_file(traits_, id) : json_reply(200, file_json(*file));
 }
 
 Reply Files::content(Call& call, std::string_view id) const {
   const StoredFile* file = find(call.account, id);
-  if (file == nullptr) return no_file(id);
+  if (file == nullptr) return no_file(traits_, id);
   Reply reply;
   reply.head.status = 200;
   reply.head.headers = {{"content-type", "application/octet-stream"},
@@ -184,7 +185,7 @@ Reply Files::content(Call& call, std::string_view id) const {
 }
 
 Reply Files::remove(const Call& call, std::string_view id) {
-  if (find(call.account, id) == nullptr) return no_file(id);
+  if (find(call.account, id) == nullptr) return no_file(traits_, id);
   const auto number = numbers_.find(id);
   files_.erase(number->second);
   numbers_.erase(number);
@@ -210,4 +211,4 @@ std::size_t Files::bytes() const {
   return sum;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

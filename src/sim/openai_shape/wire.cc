@@ -1,13 +1,14 @@
-#include "sim/providers/openAI/wire.h"
+#include "sim/openai_shape/wire.h"
 
 #include "base/ids.h"
 #include "json/write.h"
 #include "sim/draw.h"
 #include "sim/json_reply.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
-std::string error_body(const ApiError& error) {
+std::string error_body(const Traits& traits, const ApiError& error) {
+  if (traits.error_body != nullptr) return traits.error_body(error);
   json::Writer out;
   const auto optional = [&](std::string_view key, const std::string& text) {
     out.key(key);
@@ -22,9 +23,12 @@ std::string error_body(const ApiError& error) {
   return out.take();
 }
 
-Reply error_reply(const ApiError& error) { return json_reply(error.status, error_body(error)); }
+Reply error_reply(const Traits& traits, const ApiError& error) {
+  return json_reply(error.status, error_body(traits, error));
+}
 
-ApiError usual_error(int status, std::string_view message) {
+ApiError usual_error(const Traits& traits, int status, std::string_view message) {
+  if (traits.usual_error != nullptr) return traits.usual_error(status, message);
   const auto make = [&](std::string_view usual, std::string type, std::string code) {
     return ApiError{.status = status,
                     .message = std::string(message.empty() ? usual : message),
@@ -70,4 +74,4 @@ std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t n
   return out;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sim/providers/openAI/chat_request.h"
+#include "sim/openai_shape/chat_request.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 /// A place in the prompt: everything before it has this key and so many tokens.
 struct Place {
@@ -28,8 +28,8 @@ struct Breakpoint {
 
 struct ChatPrompt {
   std::int64_t tokens = 0;
-  std::vector<Place> steps;             // every 128 tokens, from 1,024 on
-  std::vector<Place> parts;             // the end of every content part
+  std::vector<Place> steps;  // every Traits::cache_step tokens, from the model's minimum on
+  std::vector<Place> parts;  // the end of every content part
   std::vector<Breakpoint> breakpoints;  // the caller's, in order
   std::vector<std::string_view> texts;  // all texts but the last user text, in order
   std::string_view document;            // the last text of the last user message
@@ -37,14 +37,17 @@ struct ChatPrompt {
 
 class PromptReader {
  public:
-  /// Views of the result borrow from the request's parser.
-  ChatPrompt read(const ChatRequest& request, std::string_view account, bool batch);
+  explicit PromptReader(const Traits& traits) : traits_(traits) {}
+  /// Views of the result borrow from the request's parser. @param affinity what else keeps caches apart.
+  ChatPrompt read(const ChatRequest& request, std::string_view account, std::string_view affinity,
+                  bool batch);
 
  private:
   struct State {
     std::uint64_t hash = 0;
     std::int64_t tokens = 0;
-    std::int64_t next_step = 128;
+    std::int64_t next_step = 0;
+    std::int64_t least = 0;  // steps below it are none
   };
   struct Walked {
     State end;
@@ -53,7 +56,8 @@ class PromptReader {
   void walk(State& state, std::string_view text, std::vector<Place>& steps);
   void walk_remembered(State& state, std::string_view text, std::vector<Place>& steps);
   void read_message(json::Value message, State& state, ChatPrompt& prompt);
+  const Traits& traits_;
   std::unordered_map<std::uint64_t, Walked> known_;
 };
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -1,18 +1,16 @@
-#include "sim/providers/openAI/chat.h"
+#include "sim/openai_shape/chat.h"
 
 #include <algorithm>
 
 #include "http/sse.h"
 #include "json/write.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::minutes;
 
 constexpr Duration kInMemoryLife = minutes(10);
-constexpr Duration kDayLife = hours(24);
 constexpr std::size_t kBreakpointsWritten = 4;  // the latest so many are written
 constexpr std::size_t kPartsMatched = 80;       // the latest so many are looked up
 constexpr std::int64_t kChunkTokens = 4;
@@ -50,6 +48,8 @@ void Chat::use_steps(const ChatRequest& request, const ChatContext& context,
                      const ChatPrompt& prompt, Time first_byte, TokenBuckets& tokens) {
   const bool in_memory = request.body["prompt_cache_retention"].string() == "in_memory" &&
                          !request.row->model.starts_with("gpt-5.5");
+  const bool keyed = !traits_.cache_needs_key || request.body["prompt_cache_key"].is_string();
+  if (!keyed) return;
   if (context.may_read_cache) {
     for (auto step = prompt.steps.rbegin(); step != prompt.steps.rend(); ++step) {
       if (step->tokens < request.row->cache_tokens_min) break;
@@ -61,7 +61,8 @@ void Chat::use_steps(const ChatRequest& request, const ChatContext& context,
   for (const auto& step : prompt.steps) {
     if (step.tokens <= tokens.cache_read) world_.cache.refresh(step.key, context.start);
     else
-      world_.cache.write(step.key, context.start, first_byte, in_memory ? kInMemoryLife : kDayLife);
+      world_.cache.write(step.key, context.start, first_byte,
+                         in_memory ? kInMemoryLife : traits_.cache_life);
   }
 }
 
@@ -105,7 +106,7 @@ void Chat::use_breakpoints(const ChatRequest& request, const ChatContext& contex
 }
 
 Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext& context) {
-  const ChatPrompt prompt = reader_.read(request, context.account, context.batch);
+  const ChatPrompt prompt = reader_.read(request, context.account, context.affinity, context.batch);
   const ModelRow& row = *request.row;
   if (row.input_tokens_max > 0 && prompt.tokens > row.input_tokens_max)
     return refuse("This model's maximum context length is " + std::to_string(row.input_tokens_max) +
@@ -114,7 +115,7 @@ Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext
                   "messages", "context_length_exceeded");
   ChatAnswer answer{
       .model = request.model, .tool = request.tool, .choices = request.choices, .row = &row};
-  answer.id = make_id("chatcmpl-", world_.options.seed, context.number);
+  answer.id = make_id(traits_.chat_id, world_.options.seed, context.number);
   answer.created = unix_seconds(context.start);
   answer.tier = request.flex ? "flex" : "default";
   answer.generated = generate(
@@ -139,17 +140,17 @@ Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext
   return answer;
 }
 
-std::string usage_json(const TokenBuckets& tokens) {
+std::string usage_json(const Traits& traits, const TokenBuckets& tokens) {
+  if (traits.usage != nullptr) return traits.usage(tokens);
   json::Writer out;
   out.begin_object()
       .field("prompt_tokens", tokens.prompt())
       .field("completion_tokens", tokens.output)
       .field("total_tokens", tokens.prompt() + tokens.output);
   out.key("prompt_tokens_details").begin_object();
-  out.field("cached_tokens", tokens.cache_read)
-      .field("cache_write_tokens", tokens.cache_write)
-      .field("audio_tokens", std::int64_t{0})
-      .end_object();
+  out.field("cached_tokens", tokens.cache_read);
+  if (traits.usage_written) out.field("cache_write_tokens", tokens.cache_write);
+  out.field("audio_tokens", std::int64_t{0}).end_object();
   out.key("completion_tokens_details").begin_object();
   out.field("reasoning_tokens", std::int64_t{0})
       .field("audio_tokens", std::int64_t{0})
@@ -160,7 +161,7 @@ std::string usage_json(const TokenBuckets& tokens) {
   return out.take();
 }
 
-std::string completion_body(const ChatAnswer& answer) {
+std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
   json::Writer out;
   write_head(out, answer, "chat.completion");
   out.key("choices").begin_array();
@@ -175,16 +176,20 @@ std::string completion_body(const ChatAnswer& answer) {
     out.key("refusal").null().key("annotations").begin_array().end_array().end_object();
     out.key("logprobs").null().field("finish_reason", finish_reason(answer)).end_object();
   }
-  out.end_array().key("usage").raw(usage_json(answer.tokens));
-  out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim").end_object();
-  return out.take();
+  out.end_array().key("usage").raw(usage_json(traits, answer.tokens));
+  out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim");
+  if (traits.completion_more != nullptr) traits.completion_more(answer, out);
+  return out.end_object().take();
 }
 
-std::vector<Piece> completion_stream(const ChatAnswer& answer, bool include_usage) {
+std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& answer,
+                                     bool include_usage) {
   std::vector<Piece> pieces;
   const auto send = [&](Duration delay, std::string_view data) {
     pieces.push_back({delay, http::sse_text("", data)});
   };
+  // Where the provider does not wait to be asked, the usage is on the last chunk.
+  const bool on_last = traits.stream_usage;
   const auto chunk = [&](std::int64_t index, const auto& delta, std::string_view finish) {
     json::Writer out;
     write_head(out, answer, "chat.completion.chunk");
@@ -200,7 +205,13 @@ std::vector<Piece> completion_stream(const ChatAnswer& answer, bool include_usag
     if (finish.empty()) out.null();
     else out.string(finish);
     out.end_object().end_array();
-    if (include_usage) out.key("usage").null();
+    const bool last = !finish.empty() && index + 1 == answer.choices;
+    if (on_last && last) {
+      out.key("usage").raw(usage_json(traits, answer.tokens));
+      if (traits.completion_more != nullptr) traits.completion_more(answer, out);
+    } else if (include_usage && !on_last) {
+      out.key("usage").null();
+    }
     return out.end_object().take();
   };
   for (std::int64_t i = 0; i < answer.choices; ++i) {
@@ -231,20 +242,18 @@ std::vector<Piece> completion_stream(const ChatAnswer& answer, bool include_usag
     }
     send(Duration(0), chunk(i, [](json::Writer&) {}, finish_reason(answer)));
   }
-  if (include_usage) {
+  if (include_usage && !on_last) {
     json::Writer out;
     write_head(out, answer, "chat.completion.chunk");
     out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim");
-    out.key("choices")
-        .begin_array()
-        .end_array()
-        .key("usage")
-        .raw(usage_json(answer.tokens))
-        .end_object();
+    out.key("choices").begin_array().end_array().key("usage").raw(
+        usage_json(traits, answer.tokens));
+    if (traits.completion_more != nullptr) traits.completion_more(answer, out);
+    out.end_object();
     send(Duration(0), out.text());
   }
   send(Duration(0), "[DONE]");
   return pieces;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -1,13 +1,11 @@
-#include "sim/providers/openAI/chat_prompt.h"
+#include "sim/openai_shape/chat_prompt.h"
 
 #include "base/hash.h"
 #include "sim/tokenizer.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 namespace {
 
-constexpr std::int64_t kStepTokens = 128;
-constexpr std::int64_t kStepTokensMin = 1024;
 constexpr std::int64_t kMessageTokens = 4;  // role and separators of a message
 constexpr std::int64_t kAnswerTokens = 3;   // the opening of the answer
 constexpr std::int64_t kImageTokens = 765;
@@ -33,8 +31,8 @@ void PromptReader::walk(State& state, std::string_view text, std::vector<Place>&
     if (++state.tokens < state.next_step) continue;
     state.hash = hash64(text.substr(from, at - from), state.hash);
     from = at;
-    if (state.next_step >= kStepTokensMin) steps.push_back({state.hash, state.next_step});
-    state.next_step += kStepTokens;
+    if (state.next_step >= state.least) steps.push_back({state.hash, state.next_step});
+    state.next_step += traits_.cache_step;
   }
   state.hash = hash64(text.substr(from), state.hash + 1);
 }
@@ -92,10 +90,13 @@ void PromptReader::read_message(json::Value message, State& state, ChatPrompt& p
   }
 }
 
-ChatPrompt PromptReader::read(const ChatRequest& request, std::string_view account, bool batch) {
+ChatPrompt PromptReader::read(const ChatRequest& request, std::string_view account,
+                              std::string_view affinity, bool batch) {
   ChatPrompt prompt;
   State state;
-  state.hash = hash64(account, batch ? 0x0A11 : 0x0A10);
+  state.next_step = traits_.cache_step;
+  state.least = request.row->cache_tokens_min;
+  state.hash = hash64(affinity, hash64(account, batch ? 0x0A11 : 0x0A10));
   for (const std::string_view key :
        {"model", "prompt_cache_key", "reasoning_effort", "verbosity", "service_tier"}) {
     const json::Value value = request.body[key];
@@ -113,4 +114,4 @@ ChatPrompt PromptReader::read(const ChatRequest& request, std::string_view accou
   return prompt;
 }
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "sim/generate.h"
-#include "sim/providers/openAI/chat_prompt.h"
-#include "sim/providers/openAI/chat_request.h"
+#include "sim/openai_shape/chat_prompt.h"
+#include "sim/openai_shape/chat_request.h"
 
-namespace weir::sim::openAI {
+namespace weir::sim::openai_shape {
 
 /// Where and when a completion is asked for.
 struct ChatContext {
@@ -18,6 +18,7 @@ struct ChatContext {
   std::uint64_t number = 0;  // what chance is drawn for: the request, or the batch and the row
   bool batch = false;
   bool may_read_cache = true;
+  std::string_view affinity = {};  // the value of Traits::cache_affinity
 };
 
 struct ChatAnswer {
@@ -36,11 +37,13 @@ struct ChatAnswer {
 
 class Chat {
  public:
-  Chat(World& world, const PriceTable& prices) : world_(world), prices_(prices) {}
+  Chat(World& world, const PriceTable& prices, const Traits& traits)
+      : world_(world), prices_(prices), traits_(traits), reader_(traits) {}
 
   /// @error 400 context_length_exceeded.
   Checked<ChatAnswer> complete(const ChatRequest& request, const ChatContext& context);
   [[nodiscard]] const PriceTable& prices() const { return prices_; }
+  [[nodiscard]] const Traits& traits() const { return traits_; }
 
  private:
   void use_steps(const ChatRequest& request, const ChatContext& context, const ChatPrompt& prompt,
@@ -49,13 +52,15 @@ class Chat {
                        const ChatPrompt& prompt, Time first_byte, TokenBuckets& tokens);
   World& world_;
   const PriceTable& prices_;
+  const Traits& traits_;
   PromptReader reader_;
 };
 
 /// The chat.completion object.
-std::string completion_body(const ChatAnswer& answer);
-std::string usage_json(const TokenBuckets& tokens);
+std::string completion_body(const Traits& traits, const ChatAnswer& answer);
+std::string usage_json(const Traits& traits, const TokenBuckets& tokens);
 /// The stream of chat.completion.chunk events, ended by [DONE].
-std::vector<Piece> completion_stream(const ChatAnswer& answer, bool include_usage);
+std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& answer,
+                                     bool include_usage);
 
-}  // namespace weir::sim::openAI
+}  // namespace weir::sim::openai_shape

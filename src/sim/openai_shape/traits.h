@@ -1,0 +1,61 @@
+#pragma once
+// How a simulated provider of the OpenAI shape differs from OpenAI: a constant of its folder. What is more than a
+// difference (another life of a batch, another envelope) is code of the folder, on the parts beside this one.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "json/write.h"
+#include "sim/prices.h"
+
+namespace weir::sim::openai_shape {
+
+struct ApiError;
+struct ChatAnswer;
+
+/// Of batches over uploaded files.
+struct BatchRules {
+  std::size_t lines_max = 50'000;
+  std::size_t creates_per_hour_max = 2000;  // 0: no such limit
+  bool line_url = true;    // a line says method and url, and the url is the batch's endpoint
+  bool line_model = true;  // a line's body says the model
+  bool one_model = true;   // all lines name the same
+  bool unique_ids = true;
+  /// How long a completion_window lasts; nothing when it is none. Null: "24h" only.
+  std::optional<Duration> (*window)(std::string_view) = nullptr;
+};
+
+struct Traits {
+  std::string_view provider;                            // as in the bill
+  std::string_view owned_by;                            // of its models
+  std::string_view chat_path = "/v1/chat/completions";  // below the provider's prefix
+  std::string_view models_path = "/v1/models";
+  std::string_view chat_id = "chatcmpl-";  // how ids of completions begin
+
+  // Automatic caches: whole steps of so many tokens, from the model's minimum on.
+  std::int64_t cache_step = 128;
+  Duration cache_life = std::chrono::hours(24);
+  bool cache_needs_key = false;          // without prompt_cache_key nothing is read
+  std::string_view cache_affinity = "";  // a header whose value keeps caches apart; empty: none
+
+  bool json_schema = true;    // response_format json_schema is known
+  bool stream_usage = false;  // the last chunk has the usage, asked for or not
+  bool usage_written = true;  // usage tells cache_write_tokens
+  std::size_t stops_max = 4;
+  bool max_tokens_only = false;  // knows no max_completion_tokens
+
+  BatchRules batch;
+
+  // Hooks; null: as OpenAI.
+  std::string (*error_body)(const ApiError&) = nullptr;
+  /// The usage object.
+  std::string (*usage)(const TokenBuckets&) = nullptr;
+  /// More members of a completion, behind `usage`.
+  void (*completion_more)(const ChatAnswer&, json::Writer&) = nullptr;
+  /// The usual error of a status, where OpenAI's does not fit.
+  ApiError (*usual_error)(int status, std::string_view message) = nullptr;
+};
+
+}  // namespace weir::sim::openai_shape

@@ -280,6 +280,36 @@ Result<Catalogue> Catalogue::load(const std::vector<EmbeddedFile>& files) {
   return catalogue;
 }
 
+Result<void> Catalogue::overlay(std::string_view name, std::string_view text) {
+  const Place place{name, "prices"};
+  json::Parser parser;
+  const auto root = parser.parse(text);
+  if (!root) return place.bad(root.error().message);
+  if (!(*root)["prices"].is_array()) return place.bad("an array of prices is missing");
+  auto changed = providers_;  // all or nothing
+  for (const auto item : (*root)["prices"].items()) {
+    const Value row(item);
+    WEIR_TRY(const auto provider_name, required_text(row, "provider", place));
+    WEIR_TRY(const auto model_name, required_text(row, "model", place));
+    const auto here = place.in(provider_name + "/" + model_name);
+    const auto provider = std::ranges::find_if(changed, [&](const Provider& candidate) {
+      return http::equal_ignoring_case(candidate.name, provider_name);
+    });
+    if (provider == changed.end()) return here.bad("there is no such provider");
+    auto model = std::ranges::find(provider->models, model_name, &Model::name);
+    if (model == provider->models.end()) {
+      provider->models.push_back({.name = model_name});
+      model = std::prev(provider->models.end());
+    }
+    WEIR_TRY(auto price, parse_price_row(row, model->stacking, here));
+    model->prices.insert(model->prices.begin(), std::move(price));
+    if (const auto most = tokens(row["input_max"])) model->input_max = most;
+    if (const auto most = tokens(row["output_max"])) model->output_max = most;
+  }
+  providers_ = std::move(changed);
+  return {};
+}
+
 Result<Catalogue> Catalogue::built_in() { return load(embedded_files()); }
 
 const Provider* Catalogue::find(std::string_view provider) const {

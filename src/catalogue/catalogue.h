@@ -103,6 +103,11 @@ class Catalogue {
   /// The catalogue built into the program.
   static Result<Catalogue> built_in();
 
+  /// Prices of the user's own, over those that are here: {"prices":[{"provider","model","sync":{"input":"3.00",…},"batch":{…},
+  /// "input_max","output_max","source","as_of"}]}, in dollars a million tokens. A model that is not here is added, without batch
+  /// and cache: nothing says that it has them. @error kInvalidArgument not that shape, or an unknown provider; `name` and place.
+  Result<void> overlay(std::string_view name, std::string_view text);
+
   /// By name, without regard to case; null when there is none.
   [[nodiscard]] const Provider* find(std::string_view provider) const;
   [[nodiscard]] const std::vector<Provider>& providers() const { return providers_; }

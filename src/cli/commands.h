@@ -9,6 +9,7 @@ void add_report(CLI::App& app, int& code);
 void add_job(CLI::App& app, int& code);
 void add_models(CLI::App& app, int& code);
 void add_providers(CLI::App& app, int& code);
+void add_prices(CLI::App& app, int& code);
 void add_sim(CLI::App& app, int& code);
 void add_config(CLI::App& app, int& code);
 

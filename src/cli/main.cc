@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   weir::cli::add_job(app, code);
   weir::cli::add_models(app, code);
   weir::cli::add_providers(app, code);
+  weir::cli::add_prices(app, code);
   weir::cli::add_sim(app, code);
   weir::cli::add_config(app, code);
   try {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "config/choose.h"
 #include "library/request_json.h"
 
 namespace weir::library {
@@ -64,7 +65,6 @@ Optimization optimization_of(const config::ModelEntry& entry, const config::Work
       out.strategy = out.cache.enabled && out.strategy != Strategy::kBatchOnly
                          ? Strategy::kBoth
                          : Strategy::kBatchOnly;
-    if (workload->observe) out.strategy = Strategy::kDisabled;
   }
   if (preference)
     out.preference =
@@ -93,15 +93,27 @@ Result<ConfiguredModel::RoutePtr> ConfiguredModel::build(const ConfigPtr& config
   ModelOptions options{.api_key = entry->api_key.value_or(""),
                        .endpoint = entry->endpoint.value_or("")};
   options.temperature = entry->temperature;
-  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options));
+  const auto organization = entry->extra.find("organizationId");
+  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options,
+                                      organization == entry->extra.end() ? std::string()
+                                                                         : organization->second));
   route->plain = std::make_shared<NativeModel>(host_, target);
   auto optimization = optimization_of(*entry, route->workload);
-  if (config->observe) optimization.strategy = Strategy::kDisabled;
   auto impl = std::make_unique<OptimizedModel::Impl>(
       host_, std::make_unique<NativeModel>(host_, std::move(target)), std::move(optimization));
-  impl->tells = entry->log_decisions && config->optimization.log_decisions;
+  impl->tells = entry->log_decisions;
+  route->shows_costs = entry->track_costs;
   route->optimized = std::make_shared<OptimizedModel>(std::move(impl));
   return route;
+}
+
+std::string ConfiguredModel::workload_of(const CallOptions& options) const {
+  if (!options.workload.empty()) return options.workload;
+  const auto config = host_->settings().current();
+  const auto* entry = config::default_entry(config->llm);
+  if (entry == nullptr || entry->models.empty()) return {};
+  const auto* matching = config::matching_workload(*config, {.model = entry->models.front()});
+  return matching == nullptr ? std::string() : matching->name;
 }
 
 Result<ConfiguredModel::RoutePtr> ConfiguredModel::route(const std::string& workload) {
@@ -133,35 +145,43 @@ ChatModel& ConfiguredModel::choose(const Route& route, const Request& request) c
 
 namespace {
 
-CallOptions with_deadline(const CallOptions& options, const config::Workload* workload) {
-  auto out = options;
-  if (!out.deadline && workload != nullptr && workload->deadline)
-    out.deadline = *workload->deadline;
-  return out;
+Response without_costs(Response response) {
+  response.cost = response.baseline = {};
+  return response;
 }
 
 }  // namespace
 
+CallOptions ConfiguredModel::told(const CallOptions& options, const Route& route) {
+  auto out = options;
+  if (route.workload == nullptr) return out;
+  out.workload = route.workload->name;
+  if (!out.deadline) out.deadline = route.workload->deadline;
+  return out;
+}
+
 Result<Response> ConfiguredModel::invoke(const Request& request, const CallOptions& options,
                                          std::stop_token stop) {
-  WEIR_TRY(const auto way, route(options.workload));
-  return choose(*way, request)
-      .invoke(request, with_deadline(options, way->workload), std::move(stop));
+  WEIR_TRY(const auto way, route(workload_of(options)));
+  WEIR_TRY(auto response,
+           choose(*way, request).invoke(request, told(options, *way), std::move(stop)));
+  return way->shows_costs ? std::move(response) : without_costs(std::move(response));
 }
 
 Result<Response> ConfiguredModel::stream(const Request& request, const OnChunk& on_chunk,
                                          const CallOptions& options, std::stop_token stop) {
-  WEIR_TRY(const auto way, route(options.workload));
-  return choose(*way, request)
-      .stream(request, on_chunk, with_deadline(options, way->workload), std::move(stop));
+  WEIR_TRY(const auto way, route(workload_of(options)));
+  WEIR_TRY(auto response,
+           choose(*way, request).stream(request, on_chunk, told(options, *way), std::move(stop)));
+  return way->shows_costs ? std::move(response) : without_costs(std::move(response));
 }
 
 std::vector<Result<Response>> ConfiguredModel::batch(std::span<const Request> requests,
                                                      const CallOptions& options,
                                                      std::stop_token stop) {
-  const auto way = route(options.workload);
+  const auto way = route(workload_of(options));
   if (!way) return std::vector<Result<Response>>(requests.size(), std::unexpected(way.error()));
-  const auto told = with_deadline(options, (*way)->workload);
+  const auto call = told(options, **way);
   // Those of the control group go apart.
   std::vector<std::size_t> places[2];
   std::vector<Request> groups[2];
@@ -174,8 +194,11 @@ std::vector<Result<Response>> ConfiguredModel::batch(std::span<const Request> re
   for (const int group : {0, 1}) {
     if (groups[group].empty()) continue;
     auto& model = group == 0 ? *(*way)->optimized : *(*way)->plain;
-    auto answers = model.batch(groups[group], told, stop);
-    for (std::size_t i = 0; i < answers.size(); ++i) out[places[group][i]] = std::move(answers[i]);
+    auto answers = model.batch(groups[group], call, stop);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i] && !(*way)->shows_costs) *answers[i] = without_costs(*std::move(answers[i]));
+      out[places[group][i]] = std::move(answers[i]);
+    }
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
+#include <limits>
 #include <tuple>
 
 #include "engine/job_engine.h"
@@ -153,7 +154,12 @@ Result<void> JobDesk::load(const Resolve& resolve) {
     job->folder = path;
     job->output = path.substr(0, path.size() - std::string_view(".weir").size());
     job->desk = this;
-    if (!read_end(*job)) {
+    if (read_end(*job)) {
+      const auto spent = parse_usd(job->status.spent_usd),
+                 exposure = parse_usd(job->status.exposure_usd);
+      book(*job, MoneySum{spent.value_or(Money{}).pico + exposure.value_or(Money{}).pico},
+           job->meta.created_at);
+    } else {
       job->status.phase = JobStatus::Phase::kWaiting;
       job->status.why = fmt::format("the key of account {} at {} is not known yet",
                                     job->meta.account, job->meta.provider);
@@ -284,9 +290,8 @@ void JobDesk::start_next() {
     waiting_.pop_front();
     if (auto started = start(job); !started) {
       job->set(JobStatus::Phase::kWaiting, started.error().text());
-      if (parts_.log)
-        parts_.log(LogLevel::kError,
-                   fmt::format("job {}: {}", job->meta.id, started.error().text()));
+      parts_.tell.log(LogLevel::kError,
+                      fmt::format("job {}: {}", job->meta.id, started.error().text()));
     }
   }
 }
@@ -295,6 +300,28 @@ engine::Account* JobDesk::account_of(const Target& target) {
   auto& account = accounts_[target.account_key()];
   if (!account) account = std::make_unique<engine::Account>(512);
   return account.get();
+}
+
+// What the job may have spent at its end: what it has, and what its workload's budget leaves.
+Result<std::optional<Money>> JobDesk::spend_max(Job::Impl& job, engine::Store& store) {
+  if (job.meta.workload.empty()) return std::nullopt;
+  cost::LedgerTotals totals;
+  WEIR_CHECK(store.visit_ledger([&](const cost::LedgerEntry& entry) {
+    totals.add(entry);
+    return true;
+  }));
+  const auto own = totals.spent + totals.exposure;
+  book(job, own, job.meta.created_at);
+  const auto left = parts_.spend.left(job.meta.workload);
+  if (!left) return std::nullopt;
+  constexpr __int128 kMost = std::numeric_limits<std::int64_t>::max();
+  return Money{static_cast<std::int64_t>(std::min((own + *left).pico, kMost))};
+}
+
+// Only what is new: it may have been booked in part already.
+void JobDesk::book(Job::Impl& job, MoneySum spent, Time at) {
+  const auto more = spent - std::exchange(job.spent_booked, spent);
+  if (more.pico != 0) parts_.spend.add(job.meta.workload, at, more);
 }
 
 // Opens the job. One that has ended is only looked at; one without a key waits for it.
@@ -309,6 +336,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
   WEIR_TRY(running->lock, runtime::StoreLock::acquire(job->folder, now));
   WEIR_TRY(running->source, RequestStore::open(files_, job->folder, job->target));
   WEIR_TRY(running->store, runtime::SqliteStore::open(job->folder + "/store.sqlite"));
+  WEIR_TRY(const auto most, spend_max(*job, *running->store));
   const auto slots =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(meta.concurrency * 4, 64, 2048));
   WEIR_TRY(running->journal, runtime::MappedJournal::open(job->folder + "/usage.journal", slots));
@@ -325,8 +353,9 @@ Result<void> JobDesk::start(const JobPtr& job) {
       .wish = meta.policy.wish,
       .deadline = meta.deadline ? std::optional(meta.created_at + *meta.deadline) : std::nullopt,
       .caching = meta.policy.caching,
-      .spend_max = std::nullopt,
+      .spend_max = most,
       .concurrency_max = meta.concurrency,
+      .attempts_max = static_cast<std::uint32_t>(meta.policy.attempts_max),
       .fallback_to_standard = meta.policy.fallback,
       .fallback_timeout = meta.policy.fallback_timeout,
       .batch_timeout = meta.policy.batch_timeout,
@@ -400,11 +429,11 @@ void JobDesk::update(RunningJob& running) {
     job.segment_bytes = state.segment_bytes;
     job.batch_route = state.plan.route == Route::kBatch;
   }
+  book(job, progress.spent + progress.exposure, parts_.clock.now());
   const auto& hooks = parts_.hooks;
   for (; running.reasons_told < state.reasons.size(); ++running.reasons_told) {
     const auto& reason = state.reasons[running.reasons_told];
-    if (parts_.log) parts_.log(LogLevel::kInfo, fmt::format("job {}: {}", job.meta.id, reason));
-    if (hooks.on_decision) hooks.on_decision({.subject = job.meta.id, .reason = reason});
+    parts_.tell.decided(job.meta.id, reason, job.meta.policy.tells);
   }
   const auto batches = progress.batches_running * 1'000'003 + progress.batches_ended;
   if (batches != std::exchange(running.batches_told, batches) && hooks.on_batch_event)
@@ -418,12 +447,21 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   const auto progress = running.engine->progress();
   if (progress.ended() == progress.items) {
     tell_fallbacks(running);
+    tell_hits(running);
     keep_end(job);
     return job.set(JobStatus::Phase::kDone);
   }
   if (!outcome) return job.set(JobStatus::Phase::kWaiting, outcome.error().text());
   if (const auto& stopped = running.engine->stopped())
     return job.set(JobStatus::Phase::kWaiting, stopped->text());
+  if (running.engine->spend_stopped()) {
+    const auto left = parts_.spend.left(job.meta.workload).value_or(MoneySum{});
+    unpaid_.push_back({running.job, left});
+    return job.set(JobStatus::Phase::kWaiting,
+                   fmt::format("the budget of workload '{}' has {} left, which the next request "
+                               "may exceed",
+                               job.meta.workload, human_usd(left)));
+  }
   if (progress.batches_held > 0)
     return job.set(JobStatus::Phase::kWaiting,
                    fmt::format("{} batches are held, somebody must look at them: weir job show {}",
@@ -431,19 +469,38 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   job.set(JobStatus::Phase::kStopped);
 }
 
+// Of the requests whose prefix had been written before.
+void JobDesk::tell_hits(const RunningJob& running) {
+  constexpr std::uint64_t kDueMin = 12;  // fewer tell nothing
+  const auto& reads = running.engine->job().reads;
+  const auto& meta = running.job->meta;
+  if (reads.due < kDueMin) return;
+  const auto rate = static_cast<double>(reads.hits) / static_cast<double>(reads.due);
+  parts_.tell.hit_rate(meta.workload.empty() ? meta.provider + "/" + meta.model : meta.workload,
+                       rate);
+}
+
 // Items of a batch job that were answered by the standard API.
 void JobDesk::tell_fallbacks(const RunningJob& running) {
   const auto& job = *running.job;
-  if (!parts_.hooks.on_fallback || !job.batch_route) return;
+  if (!job.batch_route) return;
+  std::uint64_t count = 0;
+  std::string last;
   auto reader = engine::ResultReader::open(files_, job.folder, job.status.items, job.segment_bytes);
   if (!reader) return;
   json::Parser parser;
   std::ignore = (*reader)->visit([&](const engine::ResultLog::Record& record) -> Result<bool> {
     const auto response = response_of_line(record.line, job, parser);
-    if (response && !response->fallback_reason.empty())
+    if (!response || response->fallback_reason.empty()) return true;
+    ++count;
+    last = response->fallback_reason;
+    if (parts_.hooks.on_fallback)
       parts_.hooks.on_fallback({.subject = job.meta.id, .reason = response->fallback_reason});
     return true;
   });
+  if (count > 0)
+    parts_.tell.failed(job.meta.id,
+                       fmt::format("{} requests went by the standard API: {}", count, last));
 }
 
 void JobDesk::cancel(const JobPtr& job) {
@@ -454,9 +511,28 @@ void JobDesk::cancel(const JobPtr& job) {
   parts_.loop.post([this, job] {
     const auto found = running_.find(job->meta.id);
     if (found == running_.end()) return;
-    if (auto begun = found->second->engine->cancel(); !begun && parts_.log)
-      parts_.log(LogLevel::kError, fmt::format("job {}: {}", job->meta.id, begun.error().text()));
+    if (auto begun = found->second->engine->cancel(); !begun)
+      parts_.tell.log(LogLevel::kError,
+                      fmt::format("job {}: {}", job->meta.id, begun.error().text()));
     found->second->driver->wake();
+  });
+}
+
+void JobDesk::retry_unpaid() {
+  parts_.loop.post([this] {
+    if (draining_) return;
+    std::vector<JobPtr> again;
+    std::erase_if(unpaid_, [&](const Unpaid& unpaid) {
+      const auto left = parts_.spend.left(unpaid.job->meta.workload);
+      if (left && *left <= unpaid.left) return false;
+      again.push_back(unpaid.job);
+      return true;
+    });
+    for (const auto& job : again) {
+      job->set(JobStatus::Phase::kRunning);
+      waiting_.push_back(job);
+    }
+    start_next();
   });
 }
 

@@ -21,6 +21,8 @@ void write_policy(json::Writer& w, const JobPolicy& policy) {
   w.field("cache_tokens_min", static_cast<std::int64_t>(policy.cache_tokens_min));
   w.field("breakpoints_max", static_cast<std::int64_t>(policy.breakpoints_max));
   if (policy.ttl) w.field("ttl_us", micros(*policy.ttl));
+  w.field("attempts_max", static_cast<std::int64_t>(policy.attempts_max));
+  w.field("tells", policy.tells);
   w.end_object();
 }
 
@@ -38,7 +40,10 @@ JobPolicy read_policy(json::Value value) {
                    .poll_max = Duration(value["poll_max_us"].integer_or(0)),
                    .cache_tokens_min = count("cache_tokens_min"),
                    .breakpoints_max = count("breakpoints_max"),
-                   .ttl = std::nullopt};
+                   .ttl = std::nullopt,
+                   .attempts_max = count("attempts_max"),
+                   .tells = value["tells"].boolean().value_or(true)};
+  if (policy.attempts_max == 0) policy.attempts_max = JobPolicy().attempts_max;  // an older Weir's
   if (const auto ttl = value["ttl_us"].integer()) policy.ttl = Duration(*ttl);
   return policy;
 }
@@ -98,7 +103,7 @@ catalogue::Provider narrowed(const catalogue::Provider& provider, const JobPolic
   auto out = provider;
   if (out.batch) {
     out.batch->requests_max = std::min(out.batch->requests_max, policy.batch_size_max);
-    out.batch->poll_max = std::min(out.batch->poll_max, policy.poll_max);
+    out.batch->poll_max = policy.poll_max;
     out.batch->poll_min = std::min(out.batch->poll_min, out.batch->poll_max);
   }
   auto& cache = out.cache;

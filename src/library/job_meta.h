@@ -24,6 +24,8 @@ struct JobPolicy {
   std::uint64_t cache_tokens_min = 0;
   std::uint64_t breakpoints_max = 4;
   std::optional<Duration> ttl;
+  std::uint64_t attempts_max = 4;  // of one request that reached the provider
+  bool tells = true;               // its decisions are logged
 };
 
 struct JobMeta {

@@ -164,7 +164,7 @@ std::vector<Result<Response>> port_batch(OptimizedModel::Impl& model,
   std::ranges::copy_if(out, std::back_inserter(batched), [](const auto& response) {
     return response && response->route == Route::kBatch;
   });
-  model.record(batched);
+  model.record(batched, options.workload);
   return out;
 }
 

@@ -12,6 +12,8 @@
 namespace weir::library {
 namespace {
 
+constexpr std::chrono::minutes kAgain{1};
+
 std::optional<Time> read_until(const std::string& file) {
   const auto text = runtime::read_whole_file(file, 4096);
   if (!text) return std::nullopt;
@@ -88,19 +90,22 @@ Time CostReport::run(Host& host) {
   const auto end = config::begin_of(wanted.cost_reporting_interval, now);
   const auto next = config::end_of(wanted.cost_reporting_interval, now);
   if (reported_until_ >= end) return next;
+  if (now < again_at_) return again_at_;
   const Span span{.from = reported_until_, .until = end};
-  reported_until_ = end;
-  keep_until(file_, end);
   const bool any_tracked =
       config->llm.empty() || std::ranges::any_of(config->llm, &config::ModelEntry::track_costs);
-  if (!wanted.metrics_enabled || !any_tracked) return next;
-  const auto sums = sum_ledgers(host, span, true);
-  if (!sums) {
-    host.log(LogLevel::kError, "no cost report: " + sums.error().text());
-    return next;
+  if (wanted.metrics_enabled && any_tracked) {
+    const auto sums = sum_ledgers(host, span, true);
+    // A job that just begins can make its ledger look damaged.
+    if (!sums) {
+      host.log(LogLevel::kWarning, "the cost report has to wait: " + sums.error().text());
+      return again_at_ = now + kAgain;
+    }
+    for (const auto& line : report_lines(*sums, span, wanted.track_cost_savings))
+      host.log(LogLevel::kInfo, line);
   }
-  for (const auto& line : report_lines(*sums, span, wanted.track_cost_savings))
-    host.log(LogLevel::kInfo, line);
+  reported_until_ = end;
+  keep_until(file_, end);
   return next;
 }
 

@@ -19,7 +19,7 @@ class CostReport {
 
  private:
   const std::string file_;
-  Time reported_until_{};
+  Time reported_until_{}, again_at_{};
 };
 
 /// One line for all, then one a provider and model. Pure.

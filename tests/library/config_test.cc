@@ -129,7 +129,8 @@ TEST_F(Configured, AChangeIsFollowedAndAMistakeChangesNothing) {
   EXPECT_EQ(why((*engine)->reload()), "");
   EXPECT_EQ((*model)->batch(requests(2))[0]->route, Route::kBatch);
   write(text("      batchingEnabled: perhaps\n"));
-  (void)(*engine)->reload();  // or the engine has looked by itself before
+  EXPECT_THAT(why((*engine)->reload()), HasSubstr("weir.yaml:8:24: 'batchingEnabled' wants"));
+  EXPECT_THAT(why((*engine)->reload()), HasSubstr("batchingEnabled"));  // and again, as asked
   EXPECT_EQ((*model)->batch(requests(2))[0]->route, Route::kBatch);
 }
 

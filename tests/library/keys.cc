@@ -37,9 +37,8 @@ World::World(const Setup& setup) {
     for (auto at = more.find(name); at != std::string::npos; at = more.find(name))
       more.replace(at, name.size(), "'" + recorder_->endpoint(provider) + "'");
   }
-  std::ofstream(folder_.path("weir.yaml"))
-      << "llm: [" << entry_of(setup, *recorder_) << more << "]\n"
-      << setup.rest << "\n";
+  entries_ = "llm: [" + entry_of(setup, *recorder_) + more + "]\n";
+  std::ofstream(folder_.path("weir.yaml")) << entries_ << setup.rest << "\n";
   const auto keep = [this](std::string& where, std::string_view line) {
     const std::scoped_lock lock(mutex_);
     where += std::string(line) + "\n";
@@ -56,6 +55,12 @@ World::World(const Setup& setup) {
   auto model = engine_->model();
   EXPECT_EQ(why(model), "");
   if (model) model_ = std::move(*model);
+}
+
+std::string World::rewrite(const std::string& rest) {
+  std::ofstream(folder_.path("new.yaml")) << entries_ << rest << "\n";
+  std::filesystem::rename(folder_.path("new.yaml"), folder_.path("weir.yaml"));
+  return why(engine_->reload());
 }
 
 Result<Response> World::answer(CallOptions options, const std::string& mark) {

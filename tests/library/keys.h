@@ -50,6 +50,8 @@ class World {
     return recorder_->endpoint(provider);
   }
 
+  /// Writes the file anew, with the same entries, and has it read. "" or the error.
+  std::string rewrite(const std::string& rest);
   /// One request, with a system text long enough to be cached. "" or the error.
   std::string ask(weir::CallOptions options = {});
   weir::Result<weir::Response> answer(weir::CallOptions options = {}, const std::string& mark = "");
@@ -65,6 +67,7 @@ class World {
   }
 
   Folder folder_;
+  std::string entries_;
   std::unique_ptr<Simulator> simulator_;
   std::unique_ptr<Recorder> recorder_;
   mutable std::mutex mutex_;

@@ -121,6 +121,19 @@ TEST(Observe, TellsWhatACacheWouldHaveSaved) {
   EXPECT_EQ(world.recorder().mentions("cache_control"), 0);
 }
 
+// Of a job's requests, those whose prefix had been written before could have hit.
+TEST(HitRate, OfAJobIsJudgedAsWell) {
+  const auto alerts = [](const std::string& rate) {
+    World world({.keys = "batchingEnabled: true, cachingEnabled: true, optimizationStrategy: both",
+                 .rest = "workloads: [{name: w}]",
+                 .simulator = "--time-scale 600 --batch-hit-rate " + rate});
+    EXPECT_EQ(world.routes(kOfW, 60), "batch");
+    return world.alerts() + world.log();
+  };
+  EXPECT_THAT(alerts("0"), HasSubstr("below cacheHitRateThreshold"));
+  EXPECT_THAT(alerts("1"), Not(HasSubstr("below cacheHitRateThreshold")));
+}
+
 TEST(Reload, SaysWhetherAnythingIsAnother) {
   World world({.rest = "observe: false"});
   EXPECT_FALSE(*world.engine().reload());

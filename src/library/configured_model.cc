@@ -4,30 +4,11 @@
 
 #include "base/hash.h"
 #include "config/choose.h"
+#include "library/policy.h"
 #include "library/request_json.h"
 
 namespace weir::library {
 namespace {
-
-Strategy strategy_of(config::Strategy strategy) {
-  switch (strategy) {
-    case config::Strategy::kAuto: return Strategy::kAuto;
-    case config::Strategy::kBatchOnly: return Strategy::kBatchOnly;
-    case config::Strategy::kCacheOnly: return Strategy::kCacheOnly;
-    case config::Strategy::kBoth: return Strategy::kBoth;
-    case config::Strategy::kDisabled: return Strategy::kDisabled;
-  }
-  return Strategy::kAuto;
-}
-
-CacheStrategy cache_strategy_of(config::CacheStrategy strategy) {
-  switch (strategy) {
-    case config::CacheStrategy::kExplicit: return CacheStrategy::kExplicit;
-    case config::CacheStrategy::kAutomatic: return CacheStrategy::kAutomatic;
-    case config::CacheStrategy::kNone: return CacheStrategy::kNone;
-  }
-  return CacheStrategy::kNone;
-}
 
 // Stable: the same request is always on the same side of a rollout.
 std::string item_id_of(const Request& request) {
@@ -37,40 +18,6 @@ std::string item_id_of(const Request& request) {
 }
 
 }  // namespace
-
-Optimization optimization_of(const config::ModelEntry& entry, const config::Workload* workload) {
-  Optimization out{
-      .provider = entry.provider,
-      .batch = {.enabled = entry.batching_enabled,
-                .max_batch_size = entry.batch_size_max,
-                .timeout = entry.batch_timeout,
-                .poll_interval_max = entry.batch_poll_interval},
-      .cache = {.enabled = entry.caching_enabled,
-                .ttl = entry.cache_ttl,
-                .min_tokens = entry.cache_tokens_min.value_or(Tokens{0}),
-                .max_breakpoints = static_cast<std::uint32_t>(entry.cache_breakpoints_max)},
-      .strategy = strategy_of(entry.strategy),
-      .fallback_to_standard = entry.fallback_to_standard,
-      .fallback_timeout = entry.fallback_timeout};
-  if (entry.cache_strategy) out.cache.strategy = cache_strategy_of(*entry.cache_strategy);
-  auto preference = entry.preference;
-  if (workload != nullptr) {
-    out.workload = workload->name;
-    if (workload->strategy) out.strategy = strategy_of(*workload->strategy);
-    if (workload->preference) preference = workload->preference;
-    if (workload->cache_ttl) out.cache.ttl = workload->cache_ttl;
-    // A workload narrows the route: what is switched off stays so.
-    if (workload->route == plan::RouteWish::kSync) out.batch.enabled = false;
-    if (workload->route == plan::RouteWish::kBatch && out.batch.enabled)
-      out.strategy = out.cache.enabled && out.strategy != Strategy::kBatchOnly
-                         ? Strategy::kBoth
-                         : Strategy::kBatchOnly;
-  }
-  if (preference)
-    out.preference =
-        *preference == config::Preference::kCache ? Preference::kCache : Preference::kBatch;
-  return out;
-}
 
 Result<std::unique_ptr<ConfiguredModel>> ConfiguredModel::create(std::shared_ptr<Host> host) {
   std::unique_ptr<ConfiguredModel> model(new ConfiguredModel(std::move(host)));

@@ -48,7 +48,4 @@ class ConfiguredModel final : public ChatModel {
   std::map<std::string, RoutePtr> routes_;  // by the workload's name
 };
 
-/// An entry's optimisation, narrowed by a workload where there is one.
-Optimization optimization_of(const config::ModelEntry& entry, const config::Workload* workload);
-
 }  // namespace weir::library

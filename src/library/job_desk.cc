@@ -331,8 +331,8 @@ Result<void> JobDesk::start(const JobPtr& job) {
   const auto& target = *job->target;
   const auto& meta = job->meta;
   const auto now = parts_.clock.now();
-  running->provider = narrowed(*target.provider, meta.policy);
-  running->model = narrowed(*target.model, meta.policy);
+  running->provider = plan::narrowed(*target.provider, meta.policy.limits);
+  running->model = plan::narrowed(*target.model, meta.policy.limits);
   WEIR_TRY(running->lock, runtime::StoreLock::acquire(job->folder, now));
   WEIR_TRY(running->source, RequestStore::open(files_, job->folder, job->target));
   WEIR_TRY(running->store, runtime::SqliteStore::open(job->folder + "/store.sqlite"));

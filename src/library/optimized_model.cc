@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "cost/pricing.h"
+#include "library/policy.h"
 #include "library/port_batch.h"
-#include "plan/plan.h"
 
 namespace weir {
 namespace {
@@ -82,16 +82,11 @@ OptimizedModel::Impl::Impl(std::shared_ptr<library::Host> engine_host,
 }
 
 bool OptimizedModel::Impl::batches() const {
-  if (!options.batch.enabled || options.strategy == Strategy::kDisabled ||
-      options.strategy == Strategy::kCacheOnly)
-    return false;
-  return native != nullptr ? capabilities.batch : port != nullptr;
+  return library::wants_batches(options) &&
+         (native != nullptr ? capabilities.batch : port != nullptr);
 }
 
-bool OptimizedModel::Impl::caching() const {
-  return options.cache.enabled && options.strategy != Strategy::kDisabled &&
-         options.strategy != Strategy::kBatchOnly;
-}
+bool OptimizedModel::Impl::caching() const { return library::wants_caching(options); }
 
 bool OptimizedModel::Impl::hints() const {
   return caching() &&
@@ -167,32 +162,12 @@ Result<void> OptimizedModel::Impl::admit(const CallOptions& call) const {
 }
 
 library::JobPolicy OptimizedModel::Impl::policy(const CallOptions& call) const {
-  library::JobPolicy out{
-      .caching = caching() && options.cache.strategy != CacheStrategy::kNone,
-      .fallback = options.fallback_to_standard,
-      .batch_size_max = options.batch.max_batch_size,
-      .batch_timeout = options.batch.timeout,
-      .fallback_timeout = options.fallback_timeout,
-      .poll_max = options.batch.poll_interval_max,
-      .cache_tokens_min = static_cast<std::uint64_t>(options.cache.min_tokens.count),
-      .breakpoints_max = options.cache.max_breakpoints,
-      .attempts_max = host->settings().workload(call.workload).attempts_max(),
-      .tells = tells};
-  if (options.cache.ttl) out.ttl = *options.cache.ttl;
-  if (observing(call)) {
-    out.wish = plan::RouteWish::kSync;
-    out.caching = false;
-    return out;
-  }
-  const bool apart = native->target()->model->stacking == catalogue::Stacking::kNoCacheInBatch;
-  if (!batches()) out.wish = plan::RouteWish::kSync;
-  else if (options.strategy == Strategy::kBatchOnly) out.wish = plan::RouteWish::kBatch;
-  else if (options.strategy == Strategy::kBoth)
-    out.wish = apart && options.preference == Preference::kCache ? plan::RouteWish::kSync
-                                                                 : plan::RouteWish::kBatch;
-  else if (apart && options.preference != Preference::kNone)
-    out.wish =
-        options.preference == Preference::kCache ? plan::RouteWish::kSync : plan::RouteWish::kBatch;
+  auto out = library::policy_of(options, capabilities, native->target()->model->stacking);
+  out.attempts_max = host->settings().workload(call.workload).attempts_max();
+  out.tells = tells;
+  if (!observing(call)) return out;
+  out.wish = plan::RouteWish::kSync;
+  out.caching = false;
   return out;
 }
 

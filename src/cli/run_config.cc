@@ -286,8 +286,9 @@ Result<std::vector<std::string>> take_from_config(CLI::App& run, RunFlags& flags
     WEIR_CHECK(choose_workload(*source, flags));
     WEIR_CHECK(choose_entry(*source, flags));
     warnings = warnings_of(*source);
-    const auto optimization =
-        library::optimization_of(source->config, *source->entry, source->workload);
+    auto optimization = library::optimization_of(*source->entry, source->workload);
+    const bool watched = source->workload != nullptr && source->workload->observe;
+    if (source->config.observe || watched) optimization.strategy = Strategy::kDisabled;
     Filling fill(run, *source);
     WEIR_CHECK(give_model(fill, *source, flags));
     WEIR_TRY(const auto known, catalogue::resolve(source->catalogue, flags.options.model));

@@ -16,7 +16,7 @@ void write_policy(json::Writer& w, const JobPolicy& policy) {
   w.field("caching", policy.caching).field("fallback", policy.fallback);
   w.field("batch_size_max", static_cast<std::int64_t>(policy.limits.batch_size_max));
   w.field("batch_timeout_us", micros(policy.batch_timeout))
-      .field("poll_max_us", micros(policy.limits.poll_max));
+      .field("poll_max_us", micros(policy.limits.poll_max.value_or(Duration{})));
   w.field("fallback_timeout_us", micros(policy.fallback_timeout));
   w.field("cache_tokens_min", policy.limits.cache_prefix_min.count);
   w.field("breakpoints_max", static_cast<std::int64_t>(policy.limits.breakpoints_max));
@@ -37,7 +37,7 @@ JobPolicy read_policy(json::Value value) {
                    .batch_timeout = Duration(value["batch_timeout_us"].integer_or(0)),
                    .fallback_timeout = Duration(value["fallback_timeout_us"].integer_or(0)),
                    .limits = {.batch_size_max = count("batch_size_max"),
-                              .poll_max = Duration(value["poll_max_us"].integer_or(0)),
+                              .poll_max = Duration(value["poll_max_us"].integer_or(60'000'000)),
                               .cache_prefix_min = {value["cache_tokens_min"].integer_or(0)},
                               .breakpoints_max = count("breakpoints_max")},
                    .attempts_max = count("attempts_max"),

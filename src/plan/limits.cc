@@ -19,7 +19,7 @@ catalogue::Provider narrowed(const catalogue::Provider& provider, const Limits& 
     auto& batch = *out.batch;
     const auto least = std::max<std::uint64_t>(batch.requests_min, 1);
     batch.requests_max = std::min(batch.requests_max, std::max(limits.batch_size_max, least));
-    batch.poll_max = std::min(batch.poll_max, limits.poll_max);
+    batch.poll_max = limits.poll_max.value_or(batch.poll_max);
     batch.poll_min = std::min(batch.poll_min, batch.poll_max);
   }
   auto& cache = out.cache;

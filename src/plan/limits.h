@@ -12,8 +12,8 @@ namespace weir::plan {
 /// As it stands, it narrows nothing.
 struct Limits {
   std::uint64_t batch_size_max = std::numeric_limits<std::uint64_t>::max();
-  Duration poll_max = Duration::max();  // between two looks at a batch
-  Tokens cache_prefix_min{0};           // the larger of the model's and this
+  std::optional<Duration> poll_max;  // between two looks at a batch; unset: the provider's
+  Tokens cache_prefix_min{0};        // the larger of the model's and this
   std::uint64_t breakpoints_max = std::numeric_limits<std::uint64_t>::max();
   std::optional<Duration> cache_ttl;  // unset: the provider's
   friend bool operator==(const Limits&, const Limits&) = default;

@@ -25,9 +25,11 @@ TEST(Limits, OfThemselvesNarrowNothing) {
 
 TEST(Limits, NeverWidenWhatTheProviderHas) {
   const auto& openai = provider("openAI");
-  const auto wide = narrowed(openai, {.batch_size_max = 10'000'000, .poll_max = 24h});
+  const auto wide = narrowed(openai, {.batch_size_max = 10'000'000});
   EXPECT_EQ(wide.batch->requests_max, openai.batch->requests_max);
-  EXPECT_EQ(wide.batch->poll_max, openai.batch->poll_max);
+  const auto patient = narrowed(openai, {.poll_max = 1h});  // looking less often is no capability
+  EXPECT_EQ(patient.batch->poll_max, Duration(1h));
+  EXPECT_EQ(patient.batch->poll_min, openai.batch->poll_min);
   const auto tight = narrowed(openai, {.batch_size_max = 7, .poll_max = 5s, .breakpoints_max = 0});
   EXPECT_EQ(tight.batch->requests_max, 7);
   EXPECT_EQ(tight.batch->poll_max, Duration(5s));

@@ -13,7 +13,7 @@
 
 #include "engine/job_engine.h"
 #include "engine/result_reader.h"
-#include "json/write.h"
+#include "library/job_end.h"
 #include "library/request_store.h"
 #include "library/translate.h"
 #include "runtime/job_driver.h"
@@ -78,58 +78,6 @@ struct RunningJob {
   std::size_t reasons_told = 0;
   std::uint64_t batches_told = 0;
 };
-
-namespace {
-
-// An ended job is not opened again: what its handle tells stands beside it. Without the file it is, so losing it loses nothing.
-void keep_end(const Job::Impl& job) {
-  json::Writer w;
-  const auto& status = job.status;
-  const auto count = [&](std::string_view name, std::uint64_t value) {
-    w.field(name, static_cast<std::int64_t>(value));
-  };
-  w.begin_object();
-  count("items", status.items);
-  count("succeeded", status.succeeded);
-  count("failed", status.failed);
-  count("cancelled", status.cancelled);
-  count("batches_ended", status.batches_ended);
-  count("segment_bytes", job.segment_bytes);
-  w.field("batch_route", job.batch_route).field("spent_usd", status.spent_usd);
-  w.field("exposure_usd", status.exposure_usd).key("reasons").begin_array();
-  for (const auto& reason : status.reasons) w.string(reason);
-  w.end_array().end_object();
-  std::ignore = runtime::write_whole_file(job.folder + "/end.json", w.take());
-}
-
-bool read_end(Job::Impl& job) {
-  const auto text = runtime::read_whole_file(job.folder + "/end.json", 1U << 20);
-  json::Parser parser;
-  const auto told = text ? parser.parse(*text) : Result<json::Value>();
-  if (!text || !told || !told->is_object()) return false;
-  const auto count = [&](std::string_view name) {
-    return static_cast<std::uint64_t>((*told)[name].integer_or(0));
-  };
-  auto& status = job.status;
-  status = {.phase = JobStatus::Phase::kDone,
-            .items = count("items"),
-            .succeeded = count("succeeded"),
-            .failed = count("failed"),
-            .cancelled = count("cancelled"),
-            .batches_running = 0,
-            .batches_ended = count("batches_ended"),
-            .spent_usd = (*told)["spent_usd"].string_or("0.00"),
-            .exposure_usd = (*told)["exposure_usd"].string_or("0.00"),
-            .why = {},
-            .reasons = {}};
-  for (const auto reason : (*told)["reasons"].items())
-    status.reasons.push_back(json::Value(reason).string_or(""));
-  job.segment_bytes = count("segment_bytes");
-  job.batch_route = (*told)["batch_route"].boolean().value_or(false);
-  return true;
-}
-
-}  // namespace
 
 JobDesk::JobDesk(DeskParts parts, std::string folder)
     : parts_(parts), folder_(std::move(folder)), running_max_(running_max()) {}
@@ -404,8 +352,10 @@ asio::awaitable<void> JobDesk::drive(std::shared_ptr<RunningJob> running) {
   ended(*running, outcome);
   // The driver is done, but this is its call stack's end: let go of it from the loop.
   parts_.loop.post([this, running]() mutable {
-    running_.erase(running->job->meta.id);
+    const auto job = running->job;
+    running_.erase(job->meta.id);
     running.reset();
+    keep_end(*job);  // now that nothing writes to its store any more
     start_next();
   });
 }
@@ -448,7 +398,6 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   if (progress.ended() == progress.items) {
     tell_fallbacks(running);
     tell_hits(running);
-    keep_end(job);
     return job.set(JobStatus::Phase::kDone);
   }
   if (!outcome) return job.set(JobStatus::Phase::kWaiting, outcome.error().text());

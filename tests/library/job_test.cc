@@ -1,9 +1,12 @@
 // Optimised models on a base of Weir: batches as durable jobs, caching, restarts.
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <random>
+#include <sstream>
 
 #include "support.h"
 
@@ -289,6 +292,45 @@ TEST(Job, FallsBackWhereABatchCannotBeMade) {
   strict.fallback_to_standard = false;
   const auto other = optimized(**engine, simulator, strict);
   for (const auto& answer : other->batch(documents(2))) EXPECT_FALSE(answer);
+}
+
+// An ended job is not opened at each start; but once somebody has worked on it since, what stands beside it says nothing.
+TEST(Job, TheEndThatIsKeptHoldsOnlyAsLongAsNobodyWorksOnTheJob) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  std::string id;
+  {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto job = optimized(*engine, simulator, kBatch)->submit(documents(3));
+    ASSERT_EQ(why(job), "");
+    ASSERT_EQ(why(job->wait()), "");
+    id = job->id();
+  }
+  const auto job_folder = folder.path() + "/jobs/" + id + ".jsonl.weir";
+  const auto end = job_folder + "/end.json";
+  std::stringstream text;
+  text << std::ifstream(end).rdbuf();
+  auto wrong = text.str();
+  const std::string said = R"("succeeded":3)";
+  ASSERT_NE(wrong.find(said), std::string::npos);
+  wrong.replace(wrong.find(said), said.size(), R"("succeeded":2)");
+  const auto succeeded = [&] {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto job = engine->job(id);
+    EXPECT_EQ(why(job->wait()), "");
+    EXPECT_EQ(engine->metrics().summary()->requests, 3);
+    return job->status().succeeded;
+  };
+  std::ofstream(end) << wrong;
+  EXPECT_EQ(succeeded(), 2);  // it was not opened; looking at the ledger changes nothing
+  EXPECT_EQ(succeeded(), 2);
+  const auto store = job_folder + "/store.sqlite";
+  std::filesystem::last_write_time(
+      store, std::filesystem::last_write_time(store) + std::chrono::milliseconds(1));
+  EXPECT_EQ(succeeded(), 3);
+  EXPECT_EQ(succeeded(), 3);  // and that was kept
+  std::ofstream(end) << "{";
+  EXPECT_EQ(succeeded(), 3);
 }
 
 TEST(Cache, MarksTheSystemTextAndReadsItBack) {

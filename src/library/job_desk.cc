@@ -342,6 +342,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
     if (job->cancel_wanted) WEIR_CHECK(running->engine->cancel());
   }
   running_.emplace(meta.id, running);
+  job->begun = true;
   job->set(JobStatus::Phase::kRunning);
   asio::co_spawn(parts_.loop.io(), drive(running), asio::detached);
   return {};
@@ -450,6 +451,28 @@ void JobDesk::tell_fallbacks(const RunningJob& running) {
   if (count > 0)
     parts_.tell.failed(job.meta.id,
                        fmt::format("{} requests went by the standard API: {}", count, last));
+}
+
+bool JobDesk::withdraw(const JobPtr& job) {
+  std::packaged_task<bool()> task([this, job] {
+    {
+      const std::scoped_lock lock(job->mutex);
+      if (job->begun || job->status.phase != JobStatus::Phase::kWaiting) return false;
+    }
+    const std::scoped_lock lock(mutex_);
+    jobs_.erase(job->meta.id);
+    std::error_code ignored;
+    std::filesystem::remove_all(job->folder, ignored);
+    return true;
+  });
+  auto outcome = task.get_future();
+  {
+    // A loop that has been posted to before the engine stops still does it.
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) return false;
+    parts_.loop.post([&task] { task(); });
+  }
+  return outcome.get();
 }
 
 void JobDesk::cancel(const JobPtr& job) {

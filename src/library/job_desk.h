@@ -43,6 +43,7 @@ class [[gnu::visibility("hidden")]] Job::Impl {
   bool batch_route = false;
   bool cancel_wanted = false;
   MoneySum spent_booked;             // of its workload; on the loop only
+  bool begun = false;                // opened by this process; on the loop only
   library::JobDesk* desk = nullptr;  // null once the engine has stopped
 
   std::vector<std::function<void()>> over;  // called once, when it runs no longer
@@ -94,6 +95,9 @@ class JobDesk {
   void cancel(const JobPtr& job);
   /// Jobs that wait for money go on where their workload has more than when they stopped.
   void retry_unpaid();
+  /// Forgets a job that submit() has just made and that could not be opened: nothing of it was sent. Not of one with an idempotency
+  /// key. @return false where it has begun after all, or the engine has stopped: then it stays.
+  bool withdraw(const JobPtr& job);
   bool stop(std::chrono::steady_clock::time_point until);
 
  private:

@@ -191,6 +191,17 @@ Result<library::JobPtr> OptimizedModel::Impl::submit(const RequestGenerator& nex
   return host->jobs().submit(target, std::move(meta), next, strict);
 }
 
+namespace {
+
+// No other path mends what the caller did wrong, or does not want any more.
+bool is_callers_fault(ErrorKind kind) {
+  return kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kCancelled ||
+         kind == ErrorKind::kDeadlineExceeded;
+}
+
+}  // namespace
+
+// A job that was never begun goes by the standard path. Not under an idempotency key: single requests could not keep its promise.
 std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const Request> requests,
                                                                  const CallOptions& call,
                                                                  const std::stop_token& stop) {
@@ -202,12 +213,15 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const
         return requests[given++];
       },
       call, false);
+  const bool may = options.fallback_to_standard && call.idempotency_key.empty();
   if (!submitted) {
-    if (options.fallback_to_standard && submitted.error().kind == ErrorKind::kInternal)
-      return batch_by_base(requests, call, stop, submitted.error().text());
+    if (may && !is_callers_fault(submitted.error().kind))
+      return batch_by_base(requests, call, stop,
+                           "the job was not accepted: " + submitted.error().message);
     out.assign(requests.size(), std::unexpected(std::move(submitted).error()));
     return out;
   }
+  const auto kept = *submitted;
   const Job job(std::move(*submitted));
   std::optional<std::chrono::milliseconds> timeout;
   if (call.deadline)
@@ -216,6 +230,8 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const
   Error open{.kind = ErrorKind::kInternal,
              .message = fmt::format("job {} has no result for this request", job.id())};
   if (!waited) open = waited.error();
+  if (may && open.kind == ErrorKind::kUnavailable && host->jobs().withdraw(kept))
+    return batch_by_base(requests, call, stop, open.message);
   if (!waited && stop.stop_requested()) {
     std::ignore = job.cancel();
     open.message = fmt::format("the batch was cancelled; job {} keeps what is finished", job.id());

@@ -294,6 +294,57 @@ TEST(Job, FallsBackWhereABatchCannotBeMade) {
   for (const auto& answer : other->batch(documents(2))) EXPECT_FALSE(answer);
 }
 
+// What could not be accepted goes by the standard path, whose fault it is not.
+TEST(Job, FallsBackWhereAJobCannotBeAccepted) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  auto strict_options = kBatch;
+  strict_options.fallback_to_standard = false;
+  const auto strict = optimized(*engine, simulator, strict_options);
+  std::filesystem::rename(folder.path() + "/jobs", folder.path() + "/jobs-away");
+  std::ofstream(folder.path() + "/jobs") << "in the way";
+  for (const auto& answer : model->batch(documents(3))) {
+    ASSERT_EQ(why(answer), "");
+    EXPECT_EQ(answer->route, Route::kSync);
+    EXPECT_THAT(answer->fallback_reason, HasSubstr("the job was not accepted: "));
+  }
+  // Under a key the job would be one and the same: single requests cannot promise that.
+  for (const auto& answer : model->batch(documents(2), {.idempotency_key = "letters"}))
+    EXPECT_FALSE(answer);
+  for (const auto& answer : strict->batch(documents(2))) EXPECT_FALSE(answer);
+  EXPECT_EQ(model->batch(documents(1), {.concurrency_max = 0})[0].error().kind,
+            ErrorKind::kInvalidArgument);
+  std::filesystem::remove(folder.path() + "/jobs");
+  std::filesystem::rename(folder.path() + "/jobs-away", folder.path() + "/jobs");
+  EXPECT_EQ(model->batch(documents(2), {.idempotency_key = "letters"})[0]->route, Route::kBatch);
+}
+
+// Accepted, but its store cannot be made: nothing was sent, so it is taken back, and is not done a second time later.
+TEST(Job, FallsBackWhereAJobCannotBegin) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto model = optimized(*engine, simulator, kBatch);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit little{.rlim_cur = 8192, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+    const auto answers = model->batch(documents(1));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, handler);
+    ASSERT_EQ(why(answers[0]), "");
+    EXPECT_EQ(answers[0]->route, Route::kSync);
+    EXPECT_THAT(answers[0]->fallback_reason, HasSubstr(" is waiting: "));
+    EXPECT_TRUE(engine->jobs().empty());
+    EXPECT_EQ(engine->metrics().summary()->spent_usd, simulator.bill());
+  }
+  EXPECT_TRUE(engine_on(simulator, folder.path())->jobs().empty());
+}
+
 // An ended job is not opened at each start; but once somebody has worked on it since, what stands beside it says nothing.
 TEST(Job, TheEndThatIsKeptHoldsOnlyAsLongAsNobodyWorksOnTheJob) {
   const Folder folder;

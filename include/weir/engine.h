@@ -69,6 +69,7 @@ class WEIR_API Engine {
   Result<Job> job(std::string_view id);
   /// Every job of the store, oldest first.
   [[nodiscard]] std::vector<Job> jobs() const;
+  /// What the store's requests have cost and saved; a handle, cheap to make, that keeps what it reads from alive. Thread-safe.
   [[nodiscard]] Metrics metrics() const;
   /// Where the store is; for an engine in memory, where it is for the time being.
   [[nodiscard]] const std::string& store() const;

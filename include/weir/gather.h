@@ -34,7 +34,8 @@ class WEIR_API Gatherer {
   std::future<Result<Response>> invoke(Request request, CallOptions options = {});
   /// Sends what waits.
   void flush();
-  [[nodiscard]] std::uint64_t waiting() const;  // not sent yet
+  /// Requests that wait and are not sent yet. No error.
+  [[nodiscard]] std::uint64_t waiting() const;
 
  private:
   std::unique_ptr<Impl> impl_;

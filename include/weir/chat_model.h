@@ -45,6 +45,7 @@ class WEIR_API ChatModel {
   virtual std::vector<Result<Response>> batch(std::span<const Request> requests,
                                               const CallOptions& options = {},
                                               std::stop_token stop = {});
+  /// Which model this is; what Weir's rules, prices and metrics go by. The same at each call; costs nothing; no error.
   [[nodiscard]] virtual ModelInfo info() const = 0;
 };
 
@@ -65,15 +66,25 @@ class WEIR_API BatchPort {
     bool ended = false;      // nothing changes any more; collect() gives what there is
     std::uint64_t done = 0;  // items, where the provider counts
   };
-  /// Creates a batch and returns its id. Called once a batch: after kDeadlineExceeded (outcome unknown) find() decides.
+  /// Creates a batch and returns its id, not empty. Called once a batch: after kDeadlineExceeded (outcome unknown) find() decides.
+  /// @param items 1 to BatchConfig::max_batch_size; custom_id is unique among all batches, at most 64 characters of A-Z a-z 0-9 - _.
+  /// @param recovery_key to be kept by the provider (as metadata, say), so that find() sees it.
+  /// @error kDeadlineExceeded the batch may have been made; any other: it was not, and its items go by batch() instead.
   virtual Result<std::string> submit(std::span<const Item> items,
                                      const std::string& recovery_key) = 0;
-  /// The batch that was created with this key; nothing: surely none.
+  /// The batch that was created with this key; nothing: surely none. Asked again for 10 minutes, as lists may lag behind.
+  /// @error any: the outcome stays unknown, and the items go by batch().
   virtual Result<std::optional<std::string>> find(const std::string& recovery_key) = 0;
+  /// Where the batch stands; asked at most every BatchConfig::poll_interval_max (by the engine's clock). Idempotent.
+  /// @error any: the batch is cancelled and collected, and what it leaves open goes by batch().
   virtual Result<Status> poll(const std::string& batch_id) = 0;
-  /// Calls on_row for each item that has an answer or an error, in any order.
   using OnRow = std::function<void(const std::string& custom_id, Result<Response> response)>;
+  /// Calls on_row for each item that has an answer or an error, in any order, on the calling thread; a row told twice counts once.
+  /// A row's kInvalidArgument, kUnsupported, kNotFound or kUnauthenticated is the item's end; with any other error, or without a row,
+  /// it goes by batch(). Called once the batch has ended or was cancelled. @error any: rows that came before it count.
   virtual Result<void> collect(const std::string& batch_id, const OnRow& on_row) = 0;
+  /// Asks the provider to stop the batch; poll() then tells when it stands still. Idempotent; also of a batch that has ended.
+  /// @error any: is not looked at, poll() decides.
   virtual Result<void> cancel(const std::string& batch_id) = 0;
 };
 

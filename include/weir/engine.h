@@ -58,15 +58,18 @@ class WEIR_API Engine {
   /// The entry of the configuration that has isDefault, optimised as it says; CallOptions::workload takes the entry and the policy of
   /// that workload. Follows the file when it changes. @error kNotFound there is none; as model(name).
   Result<std::unique_ptr<ChatModel>> model();
-  /// Reads the configuration again, if its file has changed; by itself the engine looks once a second. All or nothing: calls and
-  /// batches under way keep what they began with. @return whether it is another now.
-  /// @error kInvalidArgument the file is not right (its first error, with its place): the old one stays.
+  /// Reads the configuration and the environment's variables again, whether the file has changed or not; a changed file the engine
+  /// sees by itself within a second. All or nothing: calls and batches under way keep what they began with. Weir handles no signal: a
+  /// program calls this from the thread that waits for its SIGHUP (not from a signal handler). @return whether it says anything else now.
+  /// @error kInvalidArgument the file is not right (its first error, with its place): the old one stays; kNotFound, kUnavailable it
+  /// cannot be read.
   Result<bool> reload();
 
   /// @error kNotFound no job of this store has the id.
   Result<Job> job(std::string_view id);
   /// Every job of the store, oldest first.
   [[nodiscard]] std::vector<Job> jobs() const;
+  /// What the store's requests have cost and saved; a handle, cheap to make, that keeps what it reads from alive. Thread-safe.
   [[nodiscard]] Metrics metrics() const;
   /// Where the store is; for an engine in memory, where it is for the time being.
   [[nodiscard]] const std::string& store() const;

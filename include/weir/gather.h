@@ -1,5 +1,5 @@
 #pragma once
-// Gatherer: single requests from many threads become batches; urgent ones pass at once. Thread-safe.
+// Gatherer: single requests from many threads become batches, each workload's apart; urgent ones pass at once. Thread-safe.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -11,15 +11,15 @@
 
 namespace weir {
 
+/// What is unset is as the configuration says: the workload's gather, then defaultBatchSize and defaultBatchTimeout (100 and 30 s
+/// without a file), and 64 MiB.
 struct GatherOptions {
-  /// Requests, 1 to 100,000; unset: the configuration's defaultBatchSize, 100 without one.
-  std::optional<std::uint64_t> count = {};
-  /// Of the oldest, by the engine's clock; unset: the configuration's defaultBatchTimeout, 30 s without one.
-  std::optional<std::chrono::microseconds> age = {};
-  std::uint64_t bytes = std::uint64_t{64} << 20;  // of the requests' texts
-  std::uint64_t waiting_max = 100'000;            // requests unanswered; more are refused
+  std::optional<std::uint64_t> count = {};            // requests, 1 to 100,000
+  std::optional<std::chrono::microseconds> age = {};  // of the oldest, by the engine's clock
+  std::optional<std::uint64_t> bytes = {};            // of the requests' texts
+  std::uint64_t waiting_max = 100'000;                // requests unanswered; more are refused
   std::function<bool(const Request&, const CallOptions&)> urgent =
-      {};  // besides CallOptions::urgent
+      {};  // besides CallOptions::urgent and the workload's urgent.field, read where the last text is a JSON object
 };
 
 class WEIR_API Gatherer {
@@ -34,7 +34,8 @@ class WEIR_API Gatherer {
   std::future<Result<Response>> invoke(Request request, CallOptions options = {});
   /// Sends what waits.
   void flush();
-  [[nodiscard]] std::uint64_t waiting() const;  // not sent yet
+  /// Requests that wait and are not sent yet. No error.
+  [[nodiscard]] std::uint64_t waiting() const;
 
  private:
   std::unique_ptr<Impl> impl_;

@@ -1,5 +1,5 @@
 #pragma once
-// Job: requests that were accepted for good, and what becomes of them. A handle: cheap to copy; the job goes on without it.
+// Job: requests that were accepted for good, and what becomes of them. A handle: cheap to copy; the job goes on without it. Thread-safe.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -27,6 +27,7 @@ struct JobStatus {
   std::string exposure_usd;          // the most that attempts of unknown outcome can have cost
   std::string why;                   // of kWaiting
   std::vector<std::string> reasons;  // decisions, oldest first
+  /// Items that have ended, in whichever way; `items` of them once the job is done.
   [[nodiscard]] std::uint64_t ended() const { return succeeded + failed + cancelled; }
 };
 /// "running", "done", "waiting", "stopped"
@@ -39,15 +40,17 @@ class WEIR_API Job {
 
   /// 26 characters; Engine::job() finds the job by it, after a restart as well.
   [[nodiscard]] const std::string& id() const;
+  /// Where the job stands, as a copy: counts of items and batches, dollars as exact decimal text. Never blocks on disk or network.
   [[nodiscard]] JobStatus status() const;
   /// Until every item has ended, the job has to wait for somebody, or the engine stops. `timeout` is real time.
   /// @error kDeadlineExceeded the timeout; kCancelled the stop token; kUnavailable it is waiting or stopped: the message says why.
   Result<void> wait(std::optional<std::chrono::milliseconds> timeout = {},
                     std::stop_token stop = {}) const;
-  /// Every item that has ended so far, in the order of the requests, from the one numbered `from`. May be called while the job
-  /// runs; memory does not grow with it. Ends early when `visit` returns false.
-  /// @error kUnavailable the store cannot be read; kInternal it is damaged.
+  /// Called with an item's number, from 0, and its answer or its own error. False: the rest is not wanted.
   using Visit = std::function<bool(std::uint64_t index, Result<Response> response)>;
+  /// Every item that has ended so far, in the order of the requests, from the one numbered `from`; on the calling thread. May be called
+  /// while the job runs; memory does not grow with it. Ends early when `visit` returns false.
+  /// @error kUnavailable the store cannot be read; kInternal it is damaged.
   Result<void> for_each_result(const Visit& visit, std::uint64_t from = 0) const;
   /// Batches are cancelled, what they finished is kept, every other item ends kCancelled. Returns at once; wait() tells the end.
   /// Idempotent. @error kUnavailable the engine has stopped.

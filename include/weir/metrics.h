@@ -11,6 +11,7 @@
 
 namespace weir {
 
+/// Money is "0.00" of entries whose trackCosts is false; baselines and savings are where trackCostSavings is.
 struct MetricsSummary {
   std::string provider, model;       // empty where it sums over several
   std::uint64_t requests = 0;        // billed answers
@@ -20,8 +21,10 @@ struct MetricsSummary {
   Usage usage;
   std::string spent_usd = "0.00", baseline_usd = "0.00", saved_usd = "0.00",
               exposure_usd = "0.00";  // exact
-  double saved_percentage = 0;        // of the baseline
-  double cache_hit_rate = 0;          // by requests
+  std::string would_have_saved_usd =
+      "0.00";  // by `auto`, of requests that were only observed; an estimate, negative where it would have cost more
+  double saved_percentage = 0;  // of the baseline
+  double cache_hit_rate = 0;    // by requests
 };
 
 /// The last so long, by the engine's clock; the default is everything.
@@ -36,7 +39,7 @@ class WEIR_API Metrics {
   /// Books an answer that did not come through a model of Weir (a user's own base does so by itself).
   /// @error kUnavailable the store does not take it.
   Result<void> record(const Response& response, const ModelInfo& model);
-  /// @error kUnavailable, kInternal a ledger cannot be read.
+  /// @error kUnsupported enableMetrics is false; kUnavailable, kInternal a ledger cannot be read.
   [[nodiscard]] Result<MetricsSummary> summary(Window window = {}) const;
   /// One a provider and model, by name.
   [[nodiscard]] Result<std::vector<MetricsSummary>> by_provider(Window window = {}) const;
@@ -45,6 +48,7 @@ class WEIR_API Metrics {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Decisions come to the hook also where logOptimizationDecisions is false.
 struct Decision {
   std::string subject;  // a job's id, or the model
   std::string reason;   // one sentence

@@ -72,16 +72,22 @@ class WEIR_API OptimizedModel final : public ChatModel {
   std::vector<Result<Response>> batch(std::span<const Request> requests,
                                       const CallOptions& options = {},
                                       std::stop_token stop = {}) override;
+  /// The base's.
   [[nodiscard]] ModelInfo info() const override;
 
   /// Accepts the requests for good (durable when it returns) and answers them at the lowest price that meets the deadline.
   /// @error kInvalidArgument no request, or one that the model cannot take (its number); kUnsupported the base is none of Weir's;
   /// kUnavailable the engine has stopped, or the disk does not take it.
   Result<Job> submit(const RequestGenerator& next, const CallOptions& options = {});
+  /// The same for requests that are at hand: one item each, in their order. @error as above.
   Result<Job> submit(std::vector<Request> requests, const CallOptions& options = {});
 
+  /// Whether the base has a batch API: of a model of Weir its catalogue says so, of a user's own its being a BatchPort. Says nothing of
+  /// whether batching is switched on.
   [[nodiscard]] bool can_batch() const;
+  /// Whether the provider caches prefixes of this model. Says nothing of whether caching is switched on.
   [[nodiscard]] bool can_cache() const;
+  /// CacheConfig::strategy where it is set, else the provider's way with this model.
   [[nodiscard]] CacheStrategy cache_strategy() const;
   [[nodiscard]] Impl& impl() const { return *impl_; }  // for Weir itself
 
@@ -104,6 +110,8 @@ struct Capabilities {
   Tokens cache_prefix_min{0};
   std::vector<std::chrono::seconds> cache_ttls;  // that a hint may name, ascending; empty: none
 };
+/// By the built-in catalogue, without an engine. The provider goes without regard to case; sizes are in requests and tokens, TTLs in seconds.
+/// No error: what is not known can nothing. Pure, thread-safe.
 WEIR_API Capabilities capabilities(std::string_view provider, std::string_view model);
 
 }  // namespace weir

@@ -46,6 +46,7 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
+/// An Error to return from a function of Result<T>: `return fail(ErrorKind::kNotFound, "no model x", "did you mean y?");`
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message,
                                                  std::string hint = {}) {
   return std::unexpected(

@@ -45,7 +45,9 @@ struct Usage {
   Tokens cache_write;  // at the provider's default TTL, where it has no 5m/1h
   Tokens output;
   friend bool operator==(const Usage&, const Usage&) = default;
+  /// All tokens of the prompt: uncached, read from a cache, and written to one.
   [[nodiscard]] Tokens prompt() const { return input + cache_read + written(); }
+  /// Tokens written to a cache, whatever their TTL.
   [[nodiscard]] Tokens written() const { return cache_write_5m + cache_write_1h + cache_write; }
   Usage& operator+=(const Usage& other) {
     input += other.input;

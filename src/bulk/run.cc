@@ -125,7 +125,9 @@ Result<void> prepare_folder(Run& run) {
 Result<void> take_key(Run& run) {
   const auto& variable = run.setup.model.provider->key_variable;
   const auto& file = run.options.key_file;
-  auto key = file.empty() ? runtime::key_from_environment(variable) : runtime::key_from_file(file);
+  auto key = !file.empty()                  ? runtime::key_from_file(file)
+             : !run.options.api_key.empty() ? Result<std::string>(run.options.api_key)
+                                            : runtime::key_from_environment(variable);
   if (!key) {
     auto error = std::move(key).error();
     if (error.hint.empty())
@@ -267,8 +269,9 @@ asio::awaitable<Result<void>> probe(Run* run) {
     co_return fail(
         ErrorKind::kUnauthenticated,
         fmt::format("{} refused the key ({} {})", where, status, http::reason_phrase(status)),
-        run->options.key_file.empty() ? "check " + run->setup.model.provider->key_variable
-                                      : "check " + run->options.key_file);
+        "check " + (!run->options.key_file.empty()    ? run->options.key_file
+                    : !run->options.key_place.empty() ? run->options.key_place
+                                                      : run->setup.model.provider->key_variable));
   if (status == 404)
     run->console.note(fmt::format("{} does not list {}; going on, it may know it all the same",
                                   where, run->setup.model.model->name));

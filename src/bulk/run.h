@@ -8,6 +8,7 @@
 #include "bulk/kept_command.h"
 #include "bulk/record.h"
 #include "catalogue/catalogue.h"
+#include "plan/limits.h"
 #include "plan/plan.h"
 #include "provider/adapter.h"
 
@@ -19,7 +20,9 @@ struct RunOptions {
   std::optional<std::string> id_field;
   std::string model;     // "anthropic/claude-sonnet-5"
   std::string endpoint;  // empty: the provider's
-  std::string key_file;  // empty: the provider's environment variable
+  std::string key_file;  // empty: api_key; that empty: the provider's environment variable
+  std::string api_key, key_place;  // of a configuration, and where that has it, for messages
+  std::string config_path;         // that the options are from, not to be overwritten; may be empty
   std::string prompt_path, schema_path;
   std::vector<std::string> reorder;  // fields whose lines of the prompt may change places
   std::string output;
@@ -27,6 +30,7 @@ struct RunOptions {
   std::optional<Duration> deadline;  // from the start
   bool fallback = true;              // to the standard API, where a batch cannot do it
   std::optional<Duration> batch_timeout, fallback_timeout;  // none: the engine's
+  plan::Limits limits = {};
   std::uint64_t concurrency = 8;
   std::uint64_t limit = 0;
   std::optional<std::int64_t> output_max;

@@ -47,6 +47,7 @@ Result<void> check_output(const RunOptions& options) {
   if (same(options.schema_path)) return bad("the schema as well");
   if (same(options.key_file)) return bad("the key file as well");
   if (same(options.hits_path)) return bad("the file of cache hits as well");
+  if (same(options.config_path)) return bad("the configuration as well");
   if (!fs::is_directory(options.input, ignored)) return {};
   const auto folder = fs::canonical(options.input, ignored);
   const auto inside =
@@ -133,7 +134,10 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
   WEIR_CHECK(check_plain_options(options));
   WEIR_CHECK(check_output(options));
   WEIR_TRY(setup->catalogue, catalogue::Catalogue::built_in());
-  WEIR_TRY(setup->model, catalogue::resolve(setup->catalogue, options.model));
+  WEIR_TRY(const auto known, catalogue::resolve(setup->catalogue, options.model));
+  setup->provider = plan::narrowed(*known.provider, options.limits);
+  setup->limited = plan::narrowed(*known.model, options.limits);
+  setup->model = {.provider = &setup->provider, .model = &setup->limited};
   setup->adapter = find_adapter(setup->model.provider->name);
   if (setup->adapter == nullptr)
     return fail(ErrorKind::kUnsupported,

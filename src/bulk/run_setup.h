@@ -15,7 +15,9 @@ namespace weir::bulk {
 
 struct RunSetup {
   catalogue::Catalogue catalogue;
-  catalogue::ModelRef model;
+  catalogue::Provider provider;  // within the limits of the options…
+  catalogue::Model limited;
+  catalogue::ModelRef model;  // …and this names both
   const provider::Adapter* adapter = nullptr;
   http::Url endpoint;
   std::unique_ptr<prompt::Template> prompt;

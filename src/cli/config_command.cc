@@ -1,4 +1,4 @@
-// `weir config`: the schema, what holds, and whether a file is right. The only place that hands the environment to load().
+// `weir config`: the schema, what holds, and whether a file is right.
 #include <fmt/format.h>
 #include <unistd.h>
 

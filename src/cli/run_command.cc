@@ -2,9 +2,20 @@
 
 #include "bulk/run.h"
 #include "cli/commands.h"
+#include "cli/run_config.h"
 #include "cli/run_options.h"
 
 namespace weir::cli {
+namespace {
+
+Result<void> read_all(CLI::App& run, RunFlags& flags) {
+  WEIR_TRY(const auto warnings, take_from_config(run, flags));
+  if (!flags.options.quiet)
+    for (const auto& warning : warnings) fmt::print(stderr, "weir: warning: {}\n", warning);
+  return read_values(flags);
+}
+
+}  // namespace
 
 void add_run(CLI::App& app, int& code) {
   auto flags = std::make_shared<RunFlags>();
@@ -20,15 +31,15 @@ void add_run(CLI::App& app, int& code) {
       "  weir run docs.jsonl -m anthropic/claude-sonnet-5 -p prompt.md -s schema.json -o "
       "answers.jsonl\n"
       "  weir run requests.jsonl -m openAI/gpt-5.4-nano -o answers.jsonl --route batch\n"
+      "  weir run docs.jsonl --config weir.yaml --workload nightly -p prompt.md -o answers.jsonl\n"
       "  cat docs.jsonl | weir run - -m openAI/gpt-5.4-nano -p prompt.md -o answers.jsonl "
       "--dry-run");
   run->callback([run, flags, &code] {
-    if (auto read = read_values(*flags); !read) {
+    if (const auto read = read_all(*run, *flags); !read) {
       fmt::print(stderr, "weir: {}\n", read.error().text());
       code = static_cast<int>(bulk::ExitCode::kUsage);
       return;
     }
-    flags->options.command = given_options(*run);
     code = static_cast<int>(bulk::run(flags->options, find_adapter));
   });
 }

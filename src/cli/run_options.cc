@@ -6,13 +6,15 @@
 #include <array>
 #include <filesystem>
 
+#include "cli/run_config.h"
 #include "weir_registry.h"
 
 namespace weir::cli {
 namespace {
 
 // CLI11 reads "-1" into an unsigned value as a huge one: the ranges refuse it.
-constexpr std::uint64_t kCountMin = 1, kConcurrencyMax = 512, kLimitMax = 1'000'000'000'000;
+constexpr std::uint64_t kCountMin = 1, kConcurrencyMax = 512, kLimitMax = 1'000'000'000'000,
+                        kBatchSizeMax = 1'000'000, kBreakpointsMax = 32;
 
 void add_input_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
@@ -21,8 +23,8 @@ void add_input_options(CLI::App& run, RunFlags& flags) {
          "JSONL, CSV, a folder of text files, ready-made request lines, or - for standard input")
       ->required();
   run.add_option("-m,--model", o.model,
-                 "PROVIDER/MODEL, such as anthropic/claude-sonnet-5 (weir models lists them)")
-      ->required();
+                 "PROVIDER/MODEL, such as anthropic/claude-sonnet-5 (weir models lists them; "
+                 "default: the configuration's)");
   run.add_option(
       "-o,--output", o.output,
       "answers as JSONL, in input order; the job's state stands beside it in OUTPUT.weir/");
@@ -62,7 +64,21 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--fallback-timeout", flags.fallback_timeout,
                  "the longest time to submit a batch, before its items go by the standard API "
                  "(default 30m)");
+  run.add_option("--batch-size-max", o.limits.batch_size_max,
+                 "requests in a batch at most (default: the provider's limit)")
+      ->check(CLI::Range(kCountMin, kBatchSizeMax));
+  run.add_option("--batch-poll", flags.batch_poll,
+                 "the longest time between two looks at a batch (default: the provider's)");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
+  run.add_option("--cache-ttl", flags.cache_ttl,
+                 "how long a written prefix should live, rounded up to what the provider has "
+                 "(default: what pays most)");
+  run.add_option("--cache-tokens-min", flags.cache_tokens_min,
+                 "no shorter prefix is marked (default: the model's own minimum)")
+      ->check(CLI::NonNegativeNumber);
+  run.add_option("--breakpoints-max", o.limits.breakpoints_max,
+                 "cache marks in a request at most (default: the provider's limit)")
+      ->check(CLI::Range(std::uint64_t{0}, kBreakpointsMax));
   run.add_option("--cache-hits", o.hits_path,
                  "file that jobs share: how often batches hit the cache is read from it before "
                  "planning, and added to it");
@@ -85,9 +101,14 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
 
 void add_connection_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
+  run.add_option("--config", flags.config_file,
+                 "configuration (YAML or JSON): gives what the command line leaves open; weir "
+                 "config schema prints its keys");
+  run.add_option("--workload", flags.workload, "the workload of the configuration that this is");
   run.add_option("--endpoint", o.endpoint, "base URL instead of the provider's own");
   run.add_option("--key-file", o.key_file,
-                 "file with the API key (default: the provider's environment variable)");
+                 "file with the API key (default: the configuration's, else the provider's "
+                 "environment variable)");
   run.add_option("--clock", o.clock, "sim:URL puts Weir on a simulator's clock (loopback only)");
   run.add_option("--timeout", flags.timeout, "the longest wait for one answer, in real time")
       ->capture_default_str();
@@ -97,8 +118,8 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
 
 // Of one start only: they say nothing about the job.
 constexpr std::array<std::string_view, 5> kNotKept{"help", "restart", "dry-run", "json", "quiet"};
-constexpr std::array<std::string_view, 6> kPaths{"input",  "output",   "prompt",
-                                                 "schema", "key-file", "cache-hits"};
+constexpr std::array<std::string_view, 7> kPaths{"input",    "output",     "prompt", "schema",
+                                                 "key-file", "cache-hits", "config"};
 
 std::string name_of(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : option.get_lnames().front();
@@ -138,6 +159,9 @@ void add_run_options(CLI::App& run, RunFlags& flags) {
 
 Result<void> read_values(RunFlags& flags) {
   auto& options = flags.options;
+  if (options.model.empty())
+    return fail(ErrorKind::kInvalidArgument, "no model",
+                "give --model PROVIDER/MODEL, or --config FILE with an entry of llm");
   WEIR_TRY(options.format, bulk::parse_format(flags.format));
   if (flags.route == "sync") options.route = plan::RouteWish::kSync;
   if (flags.route == "batch") options.route = plan::RouteWish::kBatch;
@@ -154,11 +178,17 @@ Result<void> read_values(RunFlags& flags) {
   for (const Optional& o :
        {Optional{"--deadline", flags.deadline, options.deadline},
         Optional{"--batch-timeout", flags.batch_timeout, options.batch_timeout},
-        Optional{"--fallback-timeout", flags.fallback_timeout, options.fallback_timeout}}) {
+        Optional{"--fallback-timeout", flags.fallback_timeout, options.fallback_timeout},
+        Optional{"--cache-ttl", flags.cache_ttl, options.limits.cache_ttl}}) {
     if (!o.text.empty()) {
       WEIR_TRY(o.value, duration(o.name, o.text));
     }
   }
+  if (!flags.batch_poll.empty()) {
+    WEIR_TRY(options.limits.poll_max, duration("--batch-poll", flags.batch_poll));
+  }
+  options.limits.cache_prefix_min = Tokens{flags.cache_tokens_min};
+  options.config_path = flags.config_file;
   WEIR_TRY(const auto timeout, duration("--timeout", flags.timeout));
   options.request_timeout = std::chrono::ceil<std::chrono::milliseconds>(timeout);
   if (!flags.spend_max.empty()) {
@@ -205,6 +235,8 @@ Result<bulk::RunOptions> read_command(const bulk::KeptCommand& command) {
         fmt::format("the command line kept in {} cannot be read: {}", command.folder, error.what()),
         "another version of Weir kept it: run the same weir run command instead");
   }
+  WEIR_TRY(const auto warnings, take_again_from_config(app, flags));
+  for (const auto& warning : warnings) fmt::print(stderr, "weir: warning: {}\n", warning);
   WEIR_CHECK(read_values(flags));
   return std::move(flags.options);
 }

@@ -11,8 +11,10 @@ const provider::Adapter* find_adapter(std::string_view name);
 /// What CLI11 reads into; the texts become values in read_values().
 struct RunFlags {
   bulk::RunOptions options;
+  std::string config_file, workload;
   std::string format = "auto", route = "auto", deadline, batch_timeout, fallback_timeout, spend_max,
-              timeout = "10m";
+              timeout = "10m", batch_poll, cache_ttl;
+  std::int64_t cache_tokens_min = 0;
 };
 void add_run_options(CLI::App& run, RunFlags& flags);
 /// Values that CLI11 cannot read by itself. @error kInvalidArgument names the option.

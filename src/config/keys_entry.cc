@@ -191,11 +191,15 @@ void add_policy(Keys& keys) {
        .access = field<&Entry::fallback_timeout>(),
        .range = {1, 86'400},
        .unit = "seconds",
-       .about = "How long a cancelled batch may take to stand still before the fallback."},
+       .about =
+           "How long a batch may take until the provider has accepted it; then its items go by the "
+           "standard API."},
       {.name = "trackCosts",
        .access = field<&Entry::track_costs>(),
        .variable = "LLM_COST_TRACKING_ENABLED",
-       .about = "Whether costs of this entry are shown and reported. The ledger is always kept."},
+       .about = "Whether costs of this entry stand in answers, metrics and reports. The ledger is "
+                "always "
+                "kept."},
       {.name = "logOptimizationDecisions",
        .access = field<&Entry::log_decisions>(),
        .about = "Whether each decision on a request of this entry is logged with its reason."}};

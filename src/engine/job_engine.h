@@ -43,8 +43,9 @@ struct JobOptions {
   bool caching = true;
   std::optional<Money> spend_max;
   std::uint64_t concurrency_max = 8;
-  std::uint64_t batches_running_max = 4;  // bounds the spool on disk
-  bool fallback_to_standard = true;       // false: where an optimisation step fails, its items fail
+  std::uint32_t attempts_max = kAttemptsMax;  // of one item that reached the provider
+  std::uint64_t batches_running_max = 4;      // bounds the spool on disk
+  bool fallback_to_standard = true;  // false: where an optimisation step fails, its items fail
   Duration fallback_timeout =
       std::chrono::minutes(30);  // from the image to the provider's batch id
   std::optional<Duration>

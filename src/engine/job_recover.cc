@@ -151,7 +151,7 @@ Result<void> JobEngine::settle_left_over(const JournalEntry& entry, bool answere
       free     ? "an earlier process ended before the retry"
       : billed ? "the process ended before the answer was written"
                : "the process ended while an attempt was on its way; its outcome is unknown");
-  if (free || ++row.attempts < kAttemptsMax) return {};
+  if (free || ++row.attempts < options_.attempts_max) return {};
   // Without a sequence: if this process dies before its commit, the next one settles the attempt anew.
   return end_failed(
       entry.item, ResultLog::kNoSequence,

@@ -178,7 +178,7 @@ Result<void> JobEngine::errored_row(BatchRun& run, provider::Row row, const Plan
   auto& deviation =
       deviate(entry, way, fmt::format("batch {}: {}", run.state.number, row.error.message));
   ++deviation.attempts;
-  if (!retryable(row.error.kind) || deviation.attempts >= kAttemptsMax)
+  if (!retryable(row.error.kind) || deviation.attempts >= options_.attempts_max)
     return end_failed(item, ResultLog::kNoSequence, std::move(row.error));
   if (options_.fallback_to_standard)
     retry_due_[item] = now + backoff(deviation.attempts, row.error, parts_.random);

@@ -235,7 +235,7 @@ Result<void> JobEngine::sync_failed(const Flight& flight, const Error& error,
     return {};
   }
   ++row.attempts;
-  if (!retryable(error.kind) || row.attempts >= kAttemptsMax)
+  if (!retryable(error.kind) || row.attempts >= options_.attempts_max)
     return end_failed(flight.item, flight.sequence, error);
   retry_due_[flight.item] = now + backoff(row.attempts, error, parts_.random);
   return {};

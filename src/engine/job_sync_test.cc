@@ -85,6 +85,18 @@ TEST_F(JobSync, TriesFourTimesAndFailsWithTheReason) {
   EXPECT_TRUE(store.items.empty());
 }
 
+TEST_F(JobSync, TriesAsOftenAsTheJobSays) {
+  source.items = 1;
+  options.attempts_max = 2;
+  open();
+  for (int i = 0; i < 2; ++i) {
+    turn_after(1min);
+    answer("sync", 500);
+  }
+  EXPECT_TRUE(turn().done);
+  EXPECT_THAT(output()[0], HasSubstr(R"("attempts":2)"));
+}
+
 TEST_F(JobSync, DoesNotRepeatWhatIsRefusedForItsContent) {
   source.items = 1;
   open();

@@ -8,7 +8,7 @@ namespace weir::engine {
 
 /// Whether the same request may succeed later.
 bool retryable(ErrorKind kind);
-/// Tries of one item that reached a provider: the first and three more.
+/// Tries of one item that reached a provider, unless a job says another number: the first and three more.
 inline constexpr std::uint32_t kAttemptsMax = 4;
 /// Answers "too many requests" are waited out, but not for ever.
 inline constexpr std::uint32_t kRateLimitedMax = 100;

@@ -102,19 +102,26 @@ Money ceiling_of(const CallSpec& spec, std::uint64_t bytes, Time now) {
 
 }  // namespace
 
-CallDesk::CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder)
-    : calls_(calls), jobs_(jobs), clock_(clock), folder_(std::move(folder)), pulse_(calls.io()) {
+CallDesk::CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder,
+                   CallLedger::Booked booked)
+    : calls_(calls),
+      jobs_(jobs),
+      clock_(clock),
+      folder_(std::move(folder)),
+      booked_(std::move(booked)),
+      pulse_(calls.io()) {
   calls_.post([this] { beat(); });
 }
 
 CallDesk::~CallDesk() = default;
 
-Result<void> CallDesk::add(const TargetPtr& target) {
-  const auto name = CallLedger::folder_name(*target);
+Result<void> CallDesk::add(const TargetPtr& target, const std::string& workload) {
+  const auto name = CallLedger::folder_name(*target, workload);
   const std::scoped_lock lock(mutex_);
   if (stopped_) return std::unexpected(gone("the engine has stopped"));
   if (ledgers_.contains(name)) return {};
-  WEIR_TRY(auto ledger, CallLedger::open(folder_ + "/" + name, target, clock_.now()));
+  WEIR_TRY(auto ledger,
+           CallLedger::open(folder_ + "/" + name, target, workload, booked_, clock_.now()));
   ledgers_.emplace(name, std::move(ledger));
   return {};
 }
@@ -123,11 +130,13 @@ Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
                                       const std::stop_token& stop) {
   auto ticket = std::make_shared<Ticket>();
   ticket->spec = std::move(spec);
+  const auto& workload = ticket->spec.workload;
+  if (!workload.empty()) WEIR_CHECK(add(ticket->spec.target, workload));
   if (ticket->spec.deadline) ticket->until = clock_.now() + *ticket->spec.deadline;
   {
     const std::scoped_lock lock(mutex_);
     if (stopped_) return std::unexpected(gone("the engine has stopped"));
-    const auto found = ledgers_.find(CallLedger::folder_name(*ticket->spec.target));
+    const auto found = ledgers_.find(CallLedger::folder_name(*ticket->spec.target, workload));
     WEIR_ASSERT(found != ledgers_.end());
     ticket->ledger = found->second.get();
     calls_.post([this, ticket] {

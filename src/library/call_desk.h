@@ -30,15 +30,17 @@ struct CallSpec {
   std::optional<Duration> deadline;  // from now, by the clock
   bool urgent = false;
   std::uint32_t attempts_max = 4;
+  std::string workload = {};  // whose ledger it is booked in; empty: the model's own
 };
 
 class CallDesk {
  public:
-  CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder);
+  CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder,
+           CallLedger::Booked booked);
   ~CallDesk();
 
-  /// Opens the target's ledger. Blocks on the disk. @error kUnavailable, kInternal.
-  Result<void> add(const TargetPtr& target);
+  /// Opens the target's ledger, of a workload where one is named. Blocks on the disk. @error kUnavailable, kInternal.
+  Result<void> add(const TargetPtr& target, const std::string& workload = {});
   /// @param on_chunk where the request asks for a stream. @error as ChatModel::invoke.
   Result<CallOutcome> perform(CallSpec spec, const OnChunk& on_chunk, const std::stop_token& stop);
   /// Until what is booked so far stands in the store, for a few seconds at most.
@@ -67,6 +69,7 @@ class CallDesk {
   Loop& jobs_;
   runtime::RuntimeClock& clock_;
   const std::string folder_;
+  const CallLedger::Booked booked_;
   std::mutex mutex_;  // guards what other threads touch: ledgers_ (insertion), stopped_
   std::map<std::string, std::unique_ptr<CallLedger>> ledgers_;
   bool stopped_ = false;  // no new calls

@@ -17,21 +17,24 @@ constexpr std::uint32_t kSlots = 4096;
 
 }  // namespace
 
-std::string CallLedger::folder_name(const Target& target) {
+std::string CallLedger::folder_name(const Target& target, const std::string& workload) {
   const auto info = target.info();
-  return content_digest(
-             fmt::format("{}\n{}\n{}\n{}", info.provider, info.model, info.endpoint, info.account))
-      .substr(0, 16);
+  auto whose =
+      fmt::format("{}\n{}\n{}\n{}", info.provider, info.model, info.endpoint, info.account);
+  if (!workload.empty()) whose += "\n" + workload;
+  return content_digest(whose).substr(0, 16);
 }
 
 Result<std::unique_ptr<CallLedger>> CallLedger::open(const std::string& folder, TargetPtr target,
+                                                     std::string workload, Booked booked,
                                                      Time now) {
-  std::unique_ptr<CallLedger> ledger(new CallLedger(std::move(target)));
+  std::unique_ptr<CallLedger> ledger(
+      new CallLedger(std::move(target), std::move(workload), std::move(booked)));
   WEIR_CHECK(runtime::make_private_folder(folder));
   WEIR_TRY(ledger->store_, runtime::SqliteStore::open(folder + "/store.sqlite"));
   WEIR_TRY(ledger->journal_, runtime::MappedJournal::open(folder + "/usage.journal", kSlots));
-  WEIR_CHECK(
-      runtime::write_whole_file(folder + "/target.json", target_json(ledger->target_->info())));
+  WEIR_CHECK(runtime::write_whole_file(folder + "/target.json",
+                                       target_json(ledger->target_->info(), ledger->workload_)));
   WEIR_TRY(const auto last, ledger->store_->last_sequence(0));
   ledger->next_sequence_ = last + 1;
   WEIR_CHECK(ledger->recover(now));
@@ -70,6 +73,7 @@ Result<void> CallLedger::recover(Time now) {
                          .cost = entry.ceiling});
   }
   if (!entries.empty()) WEIR_CHECK(store(entries));
+  for (const auto& entry : entries) booked_(workload_, entry);
   for (const auto& entry : left) journal_->release(entry.slot);
   return {};
 }
@@ -84,23 +88,28 @@ Result<CallLedger::Attempt> CallLedger::begin(const AttemptId& id, Money ceiling
 
 void CallLedger::billed(const Attempt& attempt, const llm::Usage& usage, Time priced_at) {
   journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kBilled, priced_at, usage);
-  settled_.push_back({attempt.slot, entry_of(attempt.sequence, attempt.id, usage, priced_at)});
+  book(entry_of(attempt.sequence, attempt.id, usage, priced_at), attempt.slot);
 }
 
 void CallLedger::not_billed(const Attempt& attempt) {
   journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kNotBilled, {}, {});
-  settled_.push_back({attempt.slot, std::nullopt});
+  book(std::nullopt, attempt.slot);
 }
 
 void CallLedger::unknown(const Attempt& attempt, Time now) {
   journal_->outcome(attempt.slot, engine::JournalEntry::Outcome::kUnknown, now, {});
-  settled_.push_back(
-      {attempt.slot, cost::LedgerEntry{.sequence = attempt.sequence,
-                                       .attempt = attempt.id,
-                                       .item = attempt.sequence,
-                                       .outcome = cost::LedgerEntry::Outcome::kUnknown,
-                                       .priced_at = now,
-                                       .cost = attempt.ceiling}});
+  book(cost::LedgerEntry{.sequence = attempt.sequence,
+                         .attempt = attempt.id,
+                         .item = attempt.sequence,
+                         .outcome = cost::LedgerEntry::Outcome::kUnknown,
+                         .priced_at = now,
+                         .cost = attempt.ceiling},
+       attempt.slot);
+}
+
+void CallLedger::book(std::optional<cost::LedgerEntry> entry, std::uint32_t slot) {
+  if (entry) booked_(workload_, *entry);
+  settled_.push_back({slot, std::move(entry)});
 }
 
 std::vector<cost::LedgerEntry> CallLedger::take_settled() {

@@ -1,6 +1,6 @@
 #pragma once
 // What a model's single requests cost: every attempt is journalled before it is sent and booked when it ends (design.md 4.2, sync route).
-// One folder a provider, model and account. The journal lives on the calls' loop; the store is written on the jobs' loop, so that no
+// One folder a provider, model, account and workload. The journal lives on the calls' loop; the store is written on the jobs' loop, so that no
 // request waits for a disk.
 #include <cstdint>
 #include <functional>
@@ -17,9 +17,11 @@ namespace weir::library {
 
 class CallLedger {
  public:
+  /// Told of each entry when it is made.
+  using Booked = std::function<void(const std::string& workload, const cost::LedgerEntry& entry)>;
   /// Opens or creates the folder, and books what an earlier process left. Blocks. @error kUnavailable, kInternal.
   static Result<std::unique_ptr<CallLedger>> open(const std::string& folder, TargetPtr target,
-                                                  Time now);
+                                                  std::string workload, Booked booked, Time now);
 
   struct Attempt {
     AttemptId id;
@@ -46,16 +48,21 @@ class CallLedger {
   // On the jobs' loop.
   Result<void> store(const std::vector<cost::LedgerEntry>& entries);
 
-  /// Names the folder of a target's ledger within a store.
-  static std::string folder_name(const Target& target);
+  /// Names the folder of a target's ledger within a store. @param workload may be empty.
+  static std::string folder_name(const Target& target, const std::string& workload);
 
  private:
-  explicit CallLedger(TargetPtr target) : target_(std::move(target)) {}
+  CallLedger(TargetPtr target, std::string workload, Booked booked)
+      : target_(std::move(target)), workload_(std::move(workload)), booked_(std::move(booked)) {}
   Result<void> recover(Time now);
   cost::LedgerEntry entry_of(std::uint64_t sequence, const AttemptId& id, const llm::Usage& usage,
                              Time priced_at) const;
 
+  void book(std::optional<cost::LedgerEntry> entry, std::uint32_t slot);
+
   TargetPtr target_;
+  const std::string workload_;
+  const Booked booked_;
   std::unique_ptr<runtime::MappedJournal> journal_;
   std::unique_ptr<runtime::SqliteStore> store_;
   std::uint64_t next_sequence_ = 1;

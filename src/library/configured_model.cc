@@ -3,30 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "config/choose.h"
+#include "library/policy.h"
 #include "library/request_json.h"
 
 namespace weir::library {
 namespace {
-
-Strategy strategy_of(config::Strategy strategy) {
-  switch (strategy) {
-    case config::Strategy::kAuto: return Strategy::kAuto;
-    case config::Strategy::kBatchOnly: return Strategy::kBatchOnly;
-    case config::Strategy::kCacheOnly: return Strategy::kCacheOnly;
-    case config::Strategy::kBoth: return Strategy::kBoth;
-    case config::Strategy::kDisabled: return Strategy::kDisabled;
-  }
-  return Strategy::kAuto;
-}
-
-CacheStrategy cache_strategy_of(config::CacheStrategy strategy) {
-  switch (strategy) {
-    case config::CacheStrategy::kExplicit: return CacheStrategy::kExplicit;
-    case config::CacheStrategy::kAutomatic: return CacheStrategy::kAutomatic;
-    case config::CacheStrategy::kNone: return CacheStrategy::kNone;
-  }
-  return CacheStrategy::kNone;
-}
 
 // Stable: the same request is always on the same side of a rollout.
 std::string item_id_of(const Request& request) {
@@ -36,41 +18,6 @@ std::string item_id_of(const Request& request) {
 }
 
 }  // namespace
-
-Optimization optimization_of(const config::ModelEntry& entry, const config::Workload* workload) {
-  Optimization out{
-      .provider = entry.provider,
-      .batch = {.enabled = entry.batching_enabled,
-                .max_batch_size = entry.batch_size_max,
-                .timeout = entry.batch_timeout,
-                .poll_interval_max = entry.batch_poll_interval},
-      .cache = {.enabled = entry.caching_enabled,
-                .ttl = entry.cache_ttl,
-                .min_tokens = entry.cache_tokens_min.value_or(Tokens{0}),
-                .max_breakpoints = static_cast<std::uint32_t>(entry.cache_breakpoints_max)},
-      .strategy = strategy_of(entry.strategy),
-      .fallback_to_standard = entry.fallback_to_standard,
-      .fallback_timeout = entry.fallback_timeout};
-  if (entry.cache_strategy) out.cache.strategy = cache_strategy_of(*entry.cache_strategy);
-  auto preference = entry.preference;
-  if (workload != nullptr) {
-    out.workload = workload->name;
-    if (workload->strategy) out.strategy = strategy_of(*workload->strategy);
-    if (workload->preference) preference = workload->preference;
-    if (workload->cache_ttl) out.cache.ttl = workload->cache_ttl;
-    // A workload narrows the route: what is switched off stays so.
-    if (workload->route == plan::RouteWish::kSync) out.batch.enabled = false;
-    if (workload->route == plan::RouteWish::kBatch && out.batch.enabled)
-      out.strategy = out.cache.enabled && out.strategy != Strategy::kBatchOnly
-                         ? Strategy::kBoth
-                         : Strategy::kBatchOnly;
-    if (workload->observe) out.strategy = Strategy::kDisabled;
-  }
-  if (preference)
-    out.preference =
-        *preference == config::Preference::kCache ? Preference::kCache : Preference::kBatch;
-  return out;
-}
 
 Result<std::unique_ptr<ConfiguredModel>> ConfiguredModel::create(std::shared_ptr<Host> host) {
   std::unique_ptr<ConfiguredModel> model(new ConfiguredModel(std::move(host)));
@@ -93,15 +40,27 @@ Result<ConfiguredModel::RoutePtr> ConfiguredModel::build(const ConfigPtr& config
   ModelOptions options{.api_key = entry->api_key.value_or(""),
                        .endpoint = entry->endpoint.value_or("")};
   options.temperature = entry->temperature;
-  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options));
+  const auto organization = entry->extra.find("organizationId");
+  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options,
+                                      organization == entry->extra.end() ? std::string()
+                                                                         : organization->second));
   route->plain = std::make_shared<NativeModel>(host_, target);
   auto optimization = optimization_of(*entry, route->workload);
-  if (config->observe) optimization.strategy = Strategy::kDisabled;
   auto impl = std::make_unique<OptimizedModel::Impl>(
       host_, std::make_unique<NativeModel>(host_, std::move(target)), std::move(optimization));
-  impl->tells = entry->log_decisions && config->optimization.log_decisions;
+  impl->tells = entry->log_decisions;
+  route->shows_costs = entry->track_costs;
   route->optimized = std::make_shared<OptimizedModel>(std::move(impl));
   return route;
+}
+
+std::string ConfiguredModel::workload_of(const CallOptions& options) const {
+  if (!options.workload.empty()) return options.workload;
+  const auto config = host_->settings().current();
+  const auto* entry = config::default_entry(config->llm);
+  if (entry == nullptr || entry->models.empty()) return {};
+  const auto* matching = config::matching_workload(*config, {.model = entry->models.front()});
+  return matching == nullptr ? std::string() : matching->name;
 }
 
 Result<ConfiguredModel::RoutePtr> ConfiguredModel::route(const std::string& workload) {
@@ -133,35 +92,43 @@ ChatModel& ConfiguredModel::choose(const Route& route, const Request& request) c
 
 namespace {
 
-CallOptions with_deadline(const CallOptions& options, const config::Workload* workload) {
-  auto out = options;
-  if (!out.deadline && workload != nullptr && workload->deadline)
-    out.deadline = *workload->deadline;
-  return out;
+Response without_costs(Response response) {
+  response.cost = response.baseline = {};
+  return response;
 }
 
 }  // namespace
 
+CallOptions ConfiguredModel::told(const CallOptions& options, const Route& route) {
+  auto out = options;
+  if (route.workload == nullptr) return out;
+  out.workload = route.workload->name;
+  if (!out.deadline) out.deadline = route.workload->deadline;
+  return out;
+}
+
 Result<Response> ConfiguredModel::invoke(const Request& request, const CallOptions& options,
                                          std::stop_token stop) {
-  WEIR_TRY(const auto way, route(options.workload));
-  return choose(*way, request)
-      .invoke(request, with_deadline(options, way->workload), std::move(stop));
+  WEIR_TRY(const auto way, route(workload_of(options)));
+  WEIR_TRY(auto response,
+           choose(*way, request).invoke(request, told(options, *way), std::move(stop)));
+  return way->shows_costs ? std::move(response) : without_costs(std::move(response));
 }
 
 Result<Response> ConfiguredModel::stream(const Request& request, const OnChunk& on_chunk,
                                          const CallOptions& options, std::stop_token stop) {
-  WEIR_TRY(const auto way, route(options.workload));
-  return choose(*way, request)
-      .stream(request, on_chunk, with_deadline(options, way->workload), std::move(stop));
+  WEIR_TRY(const auto way, route(workload_of(options)));
+  WEIR_TRY(auto response,
+           choose(*way, request).stream(request, on_chunk, told(options, *way), std::move(stop)));
+  return way->shows_costs ? std::move(response) : without_costs(std::move(response));
 }
 
 std::vector<Result<Response>> ConfiguredModel::batch(std::span<const Request> requests,
                                                      const CallOptions& options,
                                                      std::stop_token stop) {
-  const auto way = route(options.workload);
+  const auto way = route(workload_of(options));
   if (!way) return std::vector<Result<Response>>(requests.size(), std::unexpected(way.error()));
-  const auto told = with_deadline(options, (*way)->workload);
+  const auto call = told(options, **way);
   // Those of the control group go apart.
   std::vector<std::size_t> places[2];
   std::vector<Request> groups[2];
@@ -174,8 +141,11 @@ std::vector<Result<Response>> ConfiguredModel::batch(std::span<const Request> re
   for (const int group : {0, 1}) {
     if (groups[group].empty()) continue;
     auto& model = group == 0 ? *(*way)->optimized : *(*way)->plain;
-    auto answers = model.batch(groups[group], told, stop);
-    for (std::size_t i = 0; i < answers.size(); ++i) out[places[group][i]] = std::move(answers[i]);
+    auto answers = model.batch(groups[group], call, stop);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i] && !(*way)->shows_costs) *answers[i] = without_costs(*std::move(answers[i]));
+      out[places[group][i]] = std::move(answers[i]);
+    }
   }
   return out;
 }

@@ -23,6 +23,8 @@ class ConfiguredModel final : public ChatModel {
   std::vector<Result<Response>> batch(std::span<const Request> requests, const CallOptions& options,
                                       std::stop_token stop) override;
   [[nodiscard]] ModelInfo info() const override;
+  /// The workload of a call: the one it names, or one of the configuration that the model matches. Empty: none.
+  [[nodiscard]] std::string workload_of(const CallOptions& options) const;
 
  private:
   /// What one workload's requests go through; built once a configuration.
@@ -30,8 +32,11 @@ class ConfiguredModel final : public ChatModel {
     std::shared_ptr<ChatModel> plain, optimized;
     const config::Workload* workload = nullptr;  // of `config`
     ConfigPtr config;
+    bool shows_costs = true;
   };
   using RoutePtr = std::shared_ptr<const Route>;
+  /// The call with what its workload says.
+  static CallOptions told(const CallOptions& options, const Route& route);
   explicit ConfiguredModel(std::shared_ptr<Host> host) : host_(std::move(host)) {}
   Result<RoutePtr> route(const std::string& workload);
   Result<RoutePtr> build(const ConfigPtr& config, const std::string& workload) const;
@@ -42,8 +47,5 @@ class ConfiguredModel final : public ChatModel {
   ConfigPtr config_;                        // that routes_ are of
   std::map<std::string, RoutePtr> routes_;  // by the workload's name
 };
-
-/// An entry's optimisation, narrowed by a workload where there is one.
-Optimization optimization_of(const config::ModelEntry& entry, const config::Workload* workload);
 
 }  // namespace weir::library

@@ -32,7 +32,7 @@ Result<std::unique_ptr<ChatModel>> Engine::model() {
   return model;
 }
 
-Result<bool> Engine::reload() { return impl_->host->refresh(); }
+Result<bool> Engine::reload() { return impl_->host->reload(); }
 
 Result<Job> Engine::job(std::string_view id) {
   WEIR_TRY(auto job, impl_->host->jobs().find(id));

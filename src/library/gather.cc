@@ -7,27 +7,17 @@
 #include <map>
 #include <thread>
 
+#include "config/choose.h"
 #include "engine/gather.h"
+#include "library/configured_model.h"
 #include "library/optimized_model.h"
+#include "library/request_json.h"
 
 namespace weir {
 namespace {
 
 // Calls that block a thread each: urgent ones, and batches by a base of the user's own.
 constexpr std::size_t kThreadsMax = 64;
-
-std::uint64_t bytes_of(const Request& request) {
-  std::uint64_t bytes = 0;
-  for (const auto& text : request.system) bytes += text.text.size();
-  for (const auto& tool : request.tools) bytes += tool.parameters.size() + tool.description.size();
-  for (const auto& message : request.messages)
-    for (const auto& part : message.parts) {
-      if (const auto* text = std::get_if<Text>(&part)) bytes += text->text.size();
-      if (const auto* image = std::get_if<Image>(&part)) bytes += image->data.size();
-      if (const auto* result = std::get_if<ToolResult>(&part)) bytes += result->text.size();
-    }
-  return bytes;
-}
 
 /// Threads that are made when they are needed, up to a number.
 class Crew {
@@ -83,8 +73,6 @@ class Gatherer::Impl {
       : host_(std::move(host)),
         model_(model),
         options_(std::move(options)),
-        group_(
-            {.count_max = *options_.count, .age_max = *options_.age, .bytes_max = options_.bytes}),
         timer_([this](const std::stop_token& stop) { watch(stop); }) {}
 
   ~Impl() {
@@ -97,11 +85,12 @@ class Gatherer::Impl {
   }
 
   std::future<Result<Response>> invoke(Request request, CallOptions options) {
+    options.workload = workload_of(options);
+    const auto policy = host_->settings().workload(options.workload);
     Waiting waiting{.request = std::move(request), .options = std::move(options), .promise = {}};
     auto future = waiting.promise.get_future();
-    const bool urgent = waiting.options.urgent ||
-                        (options_.urgent && options_.urgent(waiting.request, waiting.options));
-    const auto bytes = bytes_of(waiting.request);
+    const bool urgent = is_urgent(waiting, policy);
+    const auto bytes = library::request_bytes(waiting.request);
     std::unique_lock lock(mutex_);
     if (unanswered_ >= options_.waiting_max) {
       waiting.promise.set_value(fail(ErrorKind::kUnavailable,
@@ -116,8 +105,9 @@ class Gatherer::Impl {
       return future;
     }
     const auto number = next_++;
+    auto& group = group_of(waiting.options.workload, policy);
     waiting_.emplace(number, std::move(waiting));
-    auto due = group_.add(number, bytes, false, host_->clock().now());
+    auto due = group.add(number, bytes, false, host_->clock().now());
     auto batch = due ? take(*due) : std::vector<Waiting>();
     lock.unlock();
     if (batch.empty()) changed_.notify_one();
@@ -126,16 +116,18 @@ class Gatherer::Impl {
   }
 
   void flush() {
-    std::unique_lock lock(mutex_);
-    auto due = group_.drain();
-    auto batch = due ? take(*due) : std::vector<Waiting>();
-    lock.unlock();
-    if (!batch.empty()) send(std::move(batch));
+    std::vector<std::vector<Waiting>> batches;
+    {
+      const std::scoped_lock lock(mutex_);
+      for (auto& [workload, group] : groups_)
+        if (auto due = group.drain()) batches.push_back(take(*due));
+    }
+    for (auto& batch : batches) send(std::move(batch));
   }
 
   std::uint64_t waiting() {
     const std::scoped_lock lock(mutex_);
-    return group_.waiting();
+    return waiting_.size();
   }
 
  private:
@@ -148,6 +140,42 @@ class Gatherer::Impl {
     std::vector<Waiting> batch;
     std::vector<bool> told;
   };
+  // Names are the callers' own: so many groups are kept at most, and what is empty goes first.
+  static constexpr std::size_t kGroupsMax = 1000;
+
+  [[nodiscard]] std::string workload_of(const CallOptions& options) const {
+    if (const auto* configured = dynamic_cast<const library::ConfiguredModel*>(&model_))
+      return configured->workload_of(options);
+    const auto* optimized = dynamic_cast<const OptimizedModel*>(&model_);
+    return optimized != nullptr ? optimized->impl().told(options).workload : options.workload;
+  }
+
+  [[nodiscard]] bool is_urgent(const Waiting& waiting,
+                               const library::WorkloadPolicy& policy) const {
+    if (waiting.options.urgent ||
+        (options_.urgent && options_.urgent(waiting.request, waiting.options)))
+      return true;
+    if (policy.get() == nullptr || !policy.get()->urgent.field) return false;
+    return config::is_urgent(*policy.get(), {}, [&](std::string_view path) {
+      return library::field_of(waiting.request, path);
+    });
+  }
+
+  // What the configuration says now holds from the next group on: one that gathers goes on as it began.
+  engine::GatherGroup& group_of(const std::string& workload,
+                                const library::WorkloadPolicy& policy) {
+    const auto found = groups_.find(workload);
+    if (found != groups_.end() && found->second.waiting() > 0) return found->second;
+    if (groups_.size() >= kGroupsMax)
+      std::erase_if(groups_, [](const auto& entry) { return entry.second.waiting() == 0; });
+    const auto config = host_->settings().current();
+    static const config::Workload kNone;
+    auto options = config::gather_options(*config, policy.get() != nullptr ? *policy.get() : kNone);
+    options.count_max = options_.count.value_or(options.count_max);
+    options.age_max = options_.age.value_or(options.age_max);
+    options.bytes_max = options_.bytes.value_or(options.bytes_max);
+    return groups_.insert_or_assign(workload, engine::GatherGroup(options)).first->second;
+  }
 
   std::vector<Waiting> take(const engine::GatherGroup::Flush& due) {
     std::vector<Waiting> out;
@@ -158,11 +186,18 @@ class Gatherer::Impl {
     return out;
   }
 
+  [[nodiscard]] std::optional<Time> wake_at() const {
+    std::optional<Time> out;
+    for (const auto& [workload, group] : groups_)
+      if (const auto at = group.wake_at(); at && (!out || *at < *out)) out = at;
+    return out;
+  }
+
   void watch(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
-      const auto wake = group_.wake_at();
-      const auto woken = [&] { return group_.wake_at() != wake; };
+      const auto wake = wake_at();
+      const auto woken = [&] { return wake_at() != wake; };
       if (!wake) {
         changed_.wait(lock, stop, woken);
         continue;
@@ -172,10 +207,11 @@ class Gatherer::Impl {
         changed_.wait_for(lock, stop, host_->clock().to_real(*wake - now), woken);
         continue;
       }
-      auto due = group_.on_time(now);
-      auto batch = due ? take(*due) : std::vector<Waiting>();
+      std::vector<std::vector<Waiting>> batches;
+      for (auto& [workload, group] : groups_)
+        if (auto due = group.on_time(now)) batches.push_back(take(*due));
       lock.unlock();
-      if (!batch.empty()) send(std::move(batch));
+      for (auto& batch : batches) send(std::move(batch));
       lock.lock();
     }
   }
@@ -192,7 +228,7 @@ class Gatherer::Impl {
     sent->told.resize(sent->batch.size());
     auto* optimized = dynamic_cast<OptimizedModel*>(&model_);
     auto* impl = optimized != nullptr ? &optimized->impl() : nullptr;
-    if (impl == nullptr || impl->native == nullptr || impl->idle()) {
+    if (impl == nullptr || impl->native == nullptr || impl->idle(sent->batch.front().options)) {
       crew_.give([this, sent] {
         std::vector<Request> requests;
         for (const auto& waiting : sent->batch) requests.push_back(waiting.request);
@@ -256,7 +292,7 @@ class Gatherer::Impl {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::condition_variable answered_;
-  engine::GatherGroup group_;
+  std::map<std::string, engine::GatherGroup> groups_;  // by workload
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t next_ = 0, unanswered_ = 0;
   Crew crew_;
@@ -273,14 +309,11 @@ void Gatherer::flush() { impl_->flush(); }
 std::uint64_t Gatherer::waiting() const { return impl_->waiting(); }
 
 Result<std::unique_ptr<Gatherer>> gather(Engine& engine, ChatModel& model, GatherOptions options) {
-  const auto config = engine.impl()->host->settings().current();
-  if (!options.count) options.count = config->optimization.batch_size;
-  if (!options.age) options.age = config->optimization.batch_timeout;
-  if (*options.count < 1 || *options.count > 100'000)
+  if (options.count && (*options.count < 1 || *options.count > 100'000))
     return fail(ErrorKind::kInvalidArgument, "GatherOptions::count is out of range", "1 to 100000");
-  if (options.age->count() < 1)
+  if (options.age && options.age->count() < 1)
     return fail(ErrorKind::kInvalidArgument, "GatherOptions::age must be more than 0");
-  if (options.bytes < 1 || options.waiting_max < 1)
+  if (options.bytes.value_or(1) < 1 || options.waiting_max < 1)
     return fail(ErrorKind::kInvalidArgument,
                 "GatherOptions::bytes and waiting_max must be at least 1");
   return std::make_unique<Gatherer>(

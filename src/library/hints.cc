@@ -45,6 +45,21 @@ std::uint32_t add_hints(Request& request, const CacheConfig& config,
   return added;
 }
 
+std::uint64_t prefix_bytes(const Request& request) {
+  return bytes_of(request.tools) + bytes_of(request.system);
+}
+
+std::uint64_t request_bytes(const Request& request) {
+  std::uint64_t bytes = prefix_bytes(request);
+  for (const auto& message : request.messages)
+    for (const auto& part : message.parts) {
+      if (const auto* text = std::get_if<Text>(&part)) bytes += text->text.size();
+      if (const auto* image = std::get_if<Image>(&part)) bytes += image->data.size();
+      if (const auto* result = std::get_if<ToolResult>(&part)) bytes += result->text.size();
+    }
+  return bytes;
+}
+
 std::uint64_t prefix_of(const Request& request) {
   std::uint64_t hash = 0;
   for (const auto& tool : request.tools) {
@@ -56,7 +71,7 @@ std::uint64_t prefix_of(const Request& request) {
   return hash;
 }
 
-bool PrefixMemory::wants(std::uint64_t prefix, Time now, Duration ttl) {
+PrefixMemory::Look PrefixMemory::look(std::uint64_t prefix, Time now, Duration ttl) {
   const std::scoped_lock lock(mutex_);
   if (seen_.size() >= kPrefixesMax && !seen_.contains(prefix))
     std::erase_if(seen_, [&](const auto& entry) { return entry.second + ttl < now; });
@@ -64,7 +79,7 @@ bool PrefixMemory::wants(std::uint64_t prefix, Time now, Duration ttl) {
   const auto [found, fresh] = seen_.try_emplace(prefix, now);
   const bool lately = !fresh && found->second + ttl >= now;
   found->second = now;
-  return lately || due_ < kDueMin || hits_ >= break_even_ * due_;
+  return {.marks = lately || due_ < kDueMin || hits_ >= break_even_ * due_, .lately = lately};
 }
 
 void PrefixMemory::saw(bool hit) {

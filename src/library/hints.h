@@ -21,8 +21,11 @@ class PrefixMemory {
  public:
   /// A prefix that is marked costs a premium unless it is read: below this share of reads, only prefixes seen lately are marked.
   explicit PrefixMemory(double break_even) : break_even_(break_even) {}
-  /// Whether to mark this request's prefix now.
-  bool wants(std::uint64_t prefix, Time now, Duration ttl);
+  struct Look {
+    bool marks = false;   // this request's prefix is worth a mark now
+    bool lately = false;  // it was sent within the TTL
+  };
+  Look look(std::uint64_t prefix, Time now, Duration ttl);
   void saw(bool hit);
   /// Of late; nothing before there are enough to tell.
   std::optional<double> rate();
@@ -34,6 +37,10 @@ class PrefixMemory {
   std::unordered_map<std::uint64_t, Time> seen_;  // when it was last sent
   double due_ = 0, hits_ = 0;                     // decayed
 };
+
+/// Of tools and system texts; of everything that is sent as text.
+std::uint64_t prefix_bytes(const Request& request);
+std::uint64_t request_bytes(const Request& request);
 
 /// Tells prefixes apart: everything up to the end of the system texts.
 std::uint64_t prefix_of(const Request& request);

@@ -79,40 +79,99 @@ Result<void> Host::open() {
   WEIR_TRY(catalogue_, catalogue::Catalogue::built_in());
   WEIR_CHECK(settings_.load(options_.config_file, catalogue_));
   for (const auto& warning : settings_.current()->warnings) log(LogLevel::kWarning, warning.text());
-  log_ = [this](LogLevel level, std::string_view line) { log(level, line); };
   WEIR_TRY(clock_, runtime::make_clock(options_.clock));
   WEIR_CHECK(make_folder());
   WEIR_TRY(lock_, runtime::StoreLock::acquire(folder_, runtime::SystemClock().now()));
   WEIR_CHECK(runtime::make_private_folder(folder_ + "/calls"));
-  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax, 0);
-  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax, kJobNiceness);
-  calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls");
-  records_ = std::make_unique<Records>(folder_ + "/calls");
-  jobs_ = std::make_unique<JobDesk>(
-      DeskParts{.loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = log_},
-      folder_ + "/jobs");
-  WEIR_CHECK(jobs_->load([this](const JobMeta& meta) { return without_key(meta); }));
-  if (settings_.has_file())
-    watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  WEIR_CHECK(runtime::make_private_folder(folder_ + "/observed"));
+  spend_ = std::make_unique<Spend>(settings_, *clock_);
+  WEIR_CHECK(load_spend());
+  WEIR_CHECK(open_desks());
+  report_ = std::make_unique<CostReport>(folder_ + "/report.json", clock_->now());
+  watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   return {};
 }
 
-// A second is soon enough for a person, and one stat() a second costs nothing.
+// Of the single requests; jobs tell what they have spent when they are found.
+Result<void> Host::load_spend() {
+  WEIR_TRY(const auto ledgers, ledgers_in(folder_ + "/calls"));
+  for (const auto& ledger : ledgers) {
+    if (ledger.workload.empty()) continue;
+    WEIR_CHECK(visit_entries(ledger, [&](const cost::LedgerEntry& entry) {
+      spend_->add(ledger.workload, entry.priced_at, MoneySum{entry.cost.pico});
+    }));
+  }
+  return {};
+}
+
+Result<void> Host::open_desks() {
+  const auto booked = [this](const std::string& workload, const cost::LedgerEntry& entry) {
+    spend_->add(workload, entry.priced_at, MoneySum{entry.cost.pico});
+  };
+  tell_ = {
+      .log = [this](LogLevel level, std::string_view line) { log(level, line); },
+      .decided = [this](std::string subject, std::string reason,
+                        bool logged) { decided(std::move(subject), std::move(reason), logged); },
+      .failed = [this](const std::string& subject,
+                       const std::string& reason) { failed(subject, reason); },
+      .hit_rate = [this](const std::string& subject,
+                         double rate) { tell_hit_rate(subject, rate, HitRate::kFine); }};
+  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax, 0);
+  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax, kJobNiceness);
+  calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls", booked);
+  records_ = std::make_unique<Records>(folder_ + "/calls", booked);
+  observed_ = std::make_unique<Records>(folder_ + "/observed");
+  jobs_ = std::make_unique<JobDesk>(DeskParts{.loop = *job_loop_,
+                                              .clock = *clock_,
+                                              .hooks = options_.hooks,
+                                              .tell = tell_,
+                                              .spend = *spend_},
+                                    folder_ + "/jobs");
+  return jobs_->load([this](const JobMeta& meta) { return without_key(meta); });
+}
+
+// Looks after the file, the budgets and the reports. A second is soon enough for a person, and one stat() a second costs nothing;
+// without a file there is only the next report to wait for.
 void Host::watch(const std::stop_token& stop) {
+  constexpr std::chrono::nanoseconds kLook = std::chrono::seconds(1);
+  constexpr std::chrono::nanoseconds kLookWithoutFile = std::chrono::minutes(1);
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  while (!never.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; }) &&
-         !stop.stop_requested())
-    if (const auto refreshed = refresh(); !refreshed)
-      log(LogLevel::kError, "the configuration stays as it was: " + refreshed.error().text());
+  while (!stop.stop_requested()) {
+    const auto report_at = report_->run(*this);
+    const auto look = settings_.has_file() ? kLook : kLookWithoutFile;
+    never.wait_for(lock, stop, std::min(look, clock_->to_real(report_at - clock_->now())),
+                   [] { return false; });
+    if (settings_.has_file()) follow_file();
+  }
 }
 
-Result<bool> Host::refresh() {
+void Host::follow_file() {
   const std::scoped_lock lock(refreshing_);
-  WEIR_TRY(const bool changed, settings_.refresh(catalogue_));
+  const auto changed = settings_.refresh(catalogue_);
+  if (!changed)
+    log(LogLevel::kError, "the configuration stays as it was: " + changed.error().text());
+  else if (*changed) log(LogLevel::kInfo, "the configuration was read again");
+  jobs_->retry_unpaid();
+}
+
+Result<bool> Host::reload() {
+  const std::scoped_lock lock(refreshing_);
+  WEIR_TRY(const bool changed, settings_.reload(catalogue_));
   if (changed) log(LogLevel::kInfo, "the configuration was read again");
+  jobs_->retry_unpaid();
   return changed;
+}
+
+Result<void> Host::record(std::span<const Response> responses, const ModelInfo& model,
+                          const std::string& workload) {
+  return records_->add(responses, model, settings_.workload(workload).name(), clock_->now());
+}
+
+void Host::keep_observed(std::span<const Response> would_be, const ModelInfo& model) {
+  if (const auto kept = observed_->add(would_be, model, "", clock_->now()); !kept)
+    log(LogLevel::kError, "what was observed is not kept: " + kept.error().text());
 }
 
 void Host::log(LogLevel level, std::string_view line) const {
@@ -139,7 +198,8 @@ Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
   return target;
 }
 
-Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options) {
+Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options,
+                               const std::string& organization) {
   WEIR_TRY(const auto model, catalogue::resolve(catalogue_, name));
   auto target = std::make_shared<Target>();
   target->adapter = adapter_of(model.provider->name);
@@ -169,7 +229,11 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
     }
     target->credentials.key = std::move(*key);
   }
-  target->key_digest = runtime::key_digest(target->credentials.key);
+  target->credentials.organization = organization;
+  // Another organization is another account: it does not see this one's batches.
+  target->key_digest =
+      runtime::key_digest(organization.empty() ? target->credentials.key
+                                               : target->credentials.key + "\n" + organization);
   target->account = options.account;
   target->temperature = options.temperature;
   target->output_max = options.output_max;
@@ -200,31 +264,50 @@ Result<void> Host::stop(std::chrono::milliseconds deadline) {
   return stop_outcome_;
 }
 
-void Host::decided(std::string subject, std::string reason) const {
-  log(LogLevel::kInfo, fmt::format("{}: {}", subject, reason));
+void Host::decided(std::string subject, std::string reason, bool logged) const {
+  if (logged && settings_.current()->optimization.log_decisions)
+    log(LogLevel::kInfo, fmt::format("{}: {}", subject, reason));
   if (options_.hooks.on_decision)
     options_.hooks.on_decision({std::move(subject), std::move(reason)});
 }
 
 void Host::fell_back(std::string subject, std::string reason) const {
-  log(LogLevel::kWarning, fmt::format("{}: {}", subject, reason));
-  const auto& optimization = settings_.current()->optimization;
-  if (optimization.alerts_enabled && optimization.alert_on_failure && options_.hooks.on_alert)
-    options_.hooks.on_alert({.subject = subject, .message = "an optimisation failed: " + reason});
+  failed(subject, reason);
   if (options_.hooks.on_fallback)
     options_.hooks.on_fallback({std::move(subject), std::move(reason)});
 }
 
-void Host::few_hits(std::string subject, double rate) const {
+void Host::alert(const std::string& subject, const std::string& message) const {
+  if (settings_.current()->optimization.alerts_enabled && options_.hooks.on_alert)
+    options_.hooks.on_alert({.subject = subject, .message = message});
+}
+
+void Host::failed(const std::string& subject, const std::string& reason) const {
+  log(LogLevel::kWarning, fmt::format("{}: {}", subject, reason));
+  if (settings_.current()->optimization.alert_on_failure)
+    alert(subject, "an optimisation failed: " + reason);
+}
+
+HitRate Host::judge(double rate) const {
   const auto& optimization = settings_.current()->optimization;
-  if (!optimization.alerts_enabled || !optimization.alert_on_low_hit_rate ||
-      !options_.hooks.on_alert)
-    return;
-  options_.hooks.on_alert(
-      {.subject = std::move(subject),
-       .message =
-           fmt::format("the cache hit rate is {:.0f} %, below cacheHitRateThreshold ({:.0f} %)",
-                       rate * 100, optimization.hit_rate_threshold * 100)});
+  if (rate < optimization.cache_warning_threshold) return HitRate::kUseless;
+  return rate < optimization.hit_rate_threshold ? HitRate::kLow : HitRate::kFine;
+}
+
+void Host::tell_hit_rate(const std::string& subject, double rate, HitRate told) const {
+  const auto& optimization = settings_.current()->optimization;
+  const auto below = [&](std::string_view key, double threshold) {
+    return fmt::format("the cache hit rate is {:.0f} %, below {} ({:.0f} %)", rate * 100, key,
+                       threshold * 100);
+  };
+  if (told < HitRate::kLow && rate < optimization.hit_rate_threshold &&
+      optimization.alert_on_low_hit_rate)
+    alert(subject, below("cacheHitRateThreshold", optimization.hit_rate_threshold));
+  if (told >= HitRate::kUseless || rate >= optimization.cache_warning_threshold) return;
+  const auto message = below("cacheWarningThreshold", optimization.cache_warning_threshold) +
+                       ": caching is of no use here";
+  log(LogLevel::kWarning, fmt::format("{}: {}", subject, message));
+  if (optimization.alert_on_low_hit_rate) alert(subject, message);
 }
 
 }  // namespace weir::library

@@ -8,11 +8,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
+#include <limits>
 #include <tuple>
 
 #include "engine/job_engine.h"
 #include "engine/result_reader.h"
-#include "json/write.h"
+#include "library/job_end.h"
 #include "library/request_store.h"
 #include "library/translate.h"
 #include "runtime/job_driver.h"
@@ -78,58 +79,6 @@ struct RunningJob {
   std::uint64_t batches_told = 0;
 };
 
-namespace {
-
-// An ended job is not opened again: what its handle tells stands beside it. Without the file it is, so losing it loses nothing.
-void keep_end(const Job::Impl& job) {
-  json::Writer w;
-  const auto& status = job.status;
-  const auto count = [&](std::string_view name, std::uint64_t value) {
-    w.field(name, static_cast<std::int64_t>(value));
-  };
-  w.begin_object();
-  count("items", status.items);
-  count("succeeded", status.succeeded);
-  count("failed", status.failed);
-  count("cancelled", status.cancelled);
-  count("batches_ended", status.batches_ended);
-  count("segment_bytes", job.segment_bytes);
-  w.field("batch_route", job.batch_route).field("spent_usd", status.spent_usd);
-  w.field("exposure_usd", status.exposure_usd).key("reasons").begin_array();
-  for (const auto& reason : status.reasons) w.string(reason);
-  w.end_array().end_object();
-  std::ignore = runtime::write_whole_file(job.folder + "/end.json", w.take());
-}
-
-bool read_end(Job::Impl& job) {
-  const auto text = runtime::read_whole_file(job.folder + "/end.json", 1U << 20);
-  json::Parser parser;
-  const auto told = text ? parser.parse(*text) : Result<json::Value>();
-  if (!text || !told || !told->is_object()) return false;
-  const auto count = [&](std::string_view name) {
-    return static_cast<std::uint64_t>((*told)[name].integer_or(0));
-  };
-  auto& status = job.status;
-  status = {.phase = JobStatus::Phase::kDone,
-            .items = count("items"),
-            .succeeded = count("succeeded"),
-            .failed = count("failed"),
-            .cancelled = count("cancelled"),
-            .batches_running = 0,
-            .batches_ended = count("batches_ended"),
-            .spent_usd = (*told)["spent_usd"].string_or("0.00"),
-            .exposure_usd = (*told)["exposure_usd"].string_or("0.00"),
-            .why = {},
-            .reasons = {}};
-  for (const auto reason : (*told)["reasons"].items())
-    status.reasons.push_back(json::Value(reason).string_or(""));
-  job.segment_bytes = count("segment_bytes");
-  job.batch_route = (*told)["batch_route"].boolean().value_or(false);
-  return true;
-}
-
-}  // namespace
-
 JobDesk::JobDesk(DeskParts parts, std::string folder)
     : parts_(parts), folder_(std::move(folder)), running_max_(running_max()) {}
 
@@ -153,7 +102,12 @@ Result<void> JobDesk::load(const Resolve& resolve) {
     job->folder = path;
     job->output = path.substr(0, path.size() - std::string_view(".weir").size());
     job->desk = this;
-    if (!read_end(*job)) {
+    if (read_end(*job)) {
+      const auto spent = parse_usd(job->status.spent_usd),
+                 exposure = parse_usd(job->status.exposure_usd);
+      book(*job, MoneySum{spent.value_or(Money{}).pico + exposure.value_or(Money{}).pico},
+           job->meta.created_at);
+    } else {
       job->status.phase = JobStatus::Phase::kWaiting;
       job->status.why = fmt::format("the key of account {} at {} is not known yet",
                                     job->meta.account, job->meta.provider);
@@ -284,9 +238,8 @@ void JobDesk::start_next() {
     waiting_.pop_front();
     if (auto started = start(job); !started) {
       job->set(JobStatus::Phase::kWaiting, started.error().text());
-      if (parts_.log)
-        parts_.log(LogLevel::kError,
-                   fmt::format("job {}: {}", job->meta.id, started.error().text()));
+      parts_.tell.log(LogLevel::kError,
+                      fmt::format("job {}: {}", job->meta.id, started.error().text()));
     }
   }
 }
@@ -297,6 +250,28 @@ engine::Account* JobDesk::account_of(const Target& target) {
   return account.get();
 }
 
+// What the job may have spent at its end: what it has, and what its workload's budget leaves.
+Result<std::optional<Money>> JobDesk::spend_max(Job::Impl& job, engine::Store& store) {
+  if (job.meta.workload.empty()) return std::nullopt;
+  cost::LedgerTotals totals;
+  WEIR_CHECK(store.visit_ledger([&](const cost::LedgerEntry& entry) {
+    totals.add(entry);
+    return true;
+  }));
+  const auto own = totals.spent + totals.exposure;
+  book(job, own, job.meta.created_at);
+  const auto left = parts_.spend.left(job.meta.workload);
+  if (!left) return std::nullopt;
+  constexpr __int128 kMost = std::numeric_limits<std::int64_t>::max();
+  return Money{static_cast<std::int64_t>(std::min((own + *left).pico, kMost))};
+}
+
+// Only what is new: it may have been booked in part already.
+void JobDesk::book(Job::Impl& job, MoneySum spent, Time at) {
+  const auto more = spent - std::exchange(job.spent_booked, spent);
+  if (more.pico != 0) parts_.spend.add(job.meta.workload, at, more);
+}
+
 // Opens the job. One that has ended is only looked at; one without a key waits for it.
 Result<void> JobDesk::start(const JobPtr& job) {
   auto running = std::make_shared<RunningJob>();
@@ -304,11 +279,12 @@ Result<void> JobDesk::start(const JobPtr& job) {
   const auto& target = *job->target;
   const auto& meta = job->meta;
   const auto now = parts_.clock.now();
-  running->provider = narrowed(*target.provider, meta.policy);
-  running->model = narrowed(*target.model, meta.policy);
+  running->provider = plan::narrowed(*target.provider, meta.policy.limits);
+  running->model = plan::narrowed(*target.model, meta.policy.limits);
   WEIR_TRY(running->lock, runtime::StoreLock::acquire(job->folder, now));
   WEIR_TRY(running->source, RequestStore::open(files_, job->folder, job->target));
   WEIR_TRY(running->store, runtime::SqliteStore::open(job->folder + "/store.sqlite"));
+  WEIR_TRY(const auto most, spend_max(*job, *running->store));
   const auto slots =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(meta.concurrency * 4, 64, 2048));
   WEIR_TRY(running->journal, runtime::MappedJournal::open(job->folder + "/usage.journal", slots));
@@ -325,8 +301,9 @@ Result<void> JobDesk::start(const JobPtr& job) {
       .wish = meta.policy.wish,
       .deadline = meta.deadline ? std::optional(meta.created_at + *meta.deadline) : std::nullopt,
       .caching = meta.policy.caching,
-      .spend_max = std::nullopt,
+      .spend_max = most,
       .concurrency_max = meta.concurrency,
+      .attempts_max = static_cast<std::uint32_t>(meta.policy.attempts_max),
       .fallback_to_standard = meta.policy.fallback,
       .fallback_timeout = meta.policy.fallback_timeout,
       .batch_timeout = meta.policy.batch_timeout,
@@ -365,6 +342,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
     if (job->cancel_wanted) WEIR_CHECK(running->engine->cancel());
   }
   running_.emplace(meta.id, running);
+  job->begun = true;
   job->set(JobStatus::Phase::kRunning);
   asio::co_spawn(parts_.loop.io(), drive(running), asio::detached);
   return {};
@@ -375,8 +353,10 @@ asio::awaitable<void> JobDesk::drive(std::shared_ptr<RunningJob> running) {
   ended(*running, outcome);
   // The driver is done, but this is its call stack's end: let go of it from the loop.
   parts_.loop.post([this, running]() mutable {
-    running_.erase(running->job->meta.id);
+    const auto job = running->job;
+    running_.erase(job->meta.id);
     running.reset();
+    keep_end(*job);  // now that nothing writes to its store any more
     start_next();
   });
 }
@@ -400,11 +380,11 @@ void JobDesk::update(RunningJob& running) {
     job.segment_bytes = state.segment_bytes;
     job.batch_route = state.plan.route == Route::kBatch;
   }
+  book(job, progress.spent + progress.exposure, parts_.clock.now());
   const auto& hooks = parts_.hooks;
   for (; running.reasons_told < state.reasons.size(); ++running.reasons_told) {
     const auto& reason = state.reasons[running.reasons_told];
-    if (parts_.log) parts_.log(LogLevel::kInfo, fmt::format("job {}: {}", job.meta.id, reason));
-    if (hooks.on_decision) hooks.on_decision({.subject = job.meta.id, .reason = reason});
+    parts_.tell.decided(job.meta.id, reason, job.meta.policy.tells);
   }
   const auto batches = progress.batches_running * 1'000'003 + progress.batches_ended;
   if (batches != std::exchange(running.batches_told, batches) && hooks.on_batch_event)
@@ -418,12 +398,20 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   const auto progress = running.engine->progress();
   if (progress.ended() == progress.items) {
     tell_fallbacks(running);
-    keep_end(job);
+    tell_hits(running);
     return job.set(JobStatus::Phase::kDone);
   }
   if (!outcome) return job.set(JobStatus::Phase::kWaiting, outcome.error().text());
   if (const auto& stopped = running.engine->stopped())
     return job.set(JobStatus::Phase::kWaiting, stopped->text());
+  if (running.engine->spend_stopped()) {
+    const auto left = parts_.spend.left(job.meta.workload).value_or(MoneySum{});
+    unpaid_.push_back({running.job, left});
+    return job.set(JobStatus::Phase::kWaiting,
+                   fmt::format("the budget of workload '{}' has {} left, which the next request "
+                               "may exceed",
+                               job.meta.workload, human_usd(left)));
+  }
   if (progress.batches_held > 0)
     return job.set(JobStatus::Phase::kWaiting,
                    fmt::format("{} batches are held, somebody must look at them: weir job show {}",
@@ -431,19 +419,60 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
   job.set(JobStatus::Phase::kStopped);
 }
 
+// Of the requests whose prefix had been written before.
+void JobDesk::tell_hits(const RunningJob& running) {
+  constexpr std::uint64_t kDueMin = 12;  // fewer tell nothing
+  const auto& reads = running.engine->job().reads;
+  const auto& meta = running.job->meta;
+  if (reads.due < kDueMin) return;
+  const auto rate = static_cast<double>(reads.hits) / static_cast<double>(reads.due);
+  parts_.tell.hit_rate(meta.workload.empty() ? meta.provider + "/" + meta.model : meta.workload,
+                       rate);
+}
+
 // Items of a batch job that were answered by the standard API.
 void JobDesk::tell_fallbacks(const RunningJob& running) {
   const auto& job = *running.job;
-  if (!parts_.hooks.on_fallback || !job.batch_route) return;
+  if (!job.batch_route) return;
+  std::uint64_t count = 0;
+  std::string last;
   auto reader = engine::ResultReader::open(files_, job.folder, job.status.items, job.segment_bytes);
   if (!reader) return;
   json::Parser parser;
   std::ignore = (*reader)->visit([&](const engine::ResultLog::Record& record) -> Result<bool> {
     const auto response = response_of_line(record.line, job, parser);
-    if (response && !response->fallback_reason.empty())
+    if (!response || response->fallback_reason.empty()) return true;
+    ++count;
+    last = response->fallback_reason;
+    if (parts_.hooks.on_fallback)
       parts_.hooks.on_fallback({.subject = job.meta.id, .reason = response->fallback_reason});
     return true;
   });
+  if (count > 0)
+    parts_.tell.failed(job.meta.id,
+                       fmt::format("{} requests went by the standard API: {}", count, last));
+}
+
+bool JobDesk::withdraw(const JobPtr& job) {
+  std::packaged_task<bool()> task([this, job] {
+    {
+      const std::scoped_lock lock(job->mutex);
+      if (job->begun || job->status.phase != JobStatus::Phase::kWaiting) return false;
+    }
+    const std::scoped_lock lock(mutex_);
+    jobs_.erase(job->meta.id);
+    std::error_code ignored;
+    std::filesystem::remove_all(job->folder, ignored);
+    return true;
+  });
+  auto outcome = task.get_future();
+  {
+    // A loop that has been posted to before the engine stops still does it.
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) return false;
+    parts_.loop.post([&task] { task(); });
+  }
+  return outcome.get();
 }
 
 void JobDesk::cancel(const JobPtr& job) {
@@ -454,9 +483,28 @@ void JobDesk::cancel(const JobPtr& job) {
   parts_.loop.post([this, job] {
     const auto found = running_.find(job->meta.id);
     if (found == running_.end()) return;
-    if (auto begun = found->second->engine->cancel(); !begun && parts_.log)
-      parts_.log(LogLevel::kError, fmt::format("job {}: {}", job->meta.id, begun.error().text()));
+    if (auto begun = found->second->engine->cancel(); !begun)
+      parts_.tell.log(LogLevel::kError,
+                      fmt::format("job {}: {}", job->meta.id, begun.error().text()));
     found->second->driver->wake();
+  });
+}
+
+void JobDesk::retry_unpaid() {
+  parts_.loop.post([this] {
+    if (draining_) return;
+    std::vector<JobPtr> again;
+    std::erase_if(unpaid_, [&](const Unpaid& unpaid) {
+      const auto left = parts_.spend.left(unpaid.job->meta.workload);
+      if (left && *left <= unpaid.left) return false;
+      again.push_back(unpaid.job);
+      return true;
+    });
+    for (const auto& job : again) {
+      job->set(JobStatus::Phase::kRunning);
+      waiting_.push_back(job);
+    }
+    start_next();
   });
 }
 

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "engine/account.h"
+#include "engine/store.h"
 #include "json/value.h"
 #include "library/job_meta.h"
 #include "library/loop.h"
+#include "library/spend.h"
 #include "library/target.h"
 #include "runtime/clock.h"
 #include "runtime/posix_files.h"
@@ -40,6 +42,8 @@ class [[gnu::visibility("hidden")]] Job::Impl {
   std::uint64_t segment_bytes = 0;  // of its results, committed
   bool batch_route = false;
   bool cancel_wanted = false;
+  MoneySum spent_booked;             // of its workload; on the loop only
+  bool begun = false;                // opened by this process; on the loop only
   library::JobDesk* desk = nullptr;  // null once the engine has stopped
 
   std::vector<std::function<void()>> over;  // called once, when it runs no longer
@@ -55,12 +59,21 @@ namespace weir::library {
 
 using JobPtr = std::shared_ptr<Job::Impl>;
 
+/// What the desk tells; by the configuration's rules. None is empty.
+struct Tell {
+  LogSink log;
+  std::function<void(std::string subject, std::string reason, bool logged)> decided;
+  std::function<void(const std::string& subject, const std::string& reason)> failed;
+  std::function<void(const std::string& subject, double rate)> hit_rate;
+};
+
 /// What the desk works with; borrowed.
 struct DeskParts {
   Loop& loop;
   runtime::RuntimeClock& clock;
   const Hooks& hooks;
-  const LogSink& log;
+  const Tell& tell;
+  Spend& spend;
 };
 
 class JobDesk {
@@ -80,6 +93,11 @@ class JobDesk {
   Result<JobPtr> find(std::string_view id);
   std::vector<JobPtr> all();
   void cancel(const JobPtr& job);
+  /// Jobs that wait for money go on where their workload has more than when they stopped.
+  void retry_unpaid();
+  /// Forgets a job that submit() has just made and that could not be opened: nothing of it was sent. Not of one with an idempotency
+  /// key. @return false where it has begun after all, or the engine has stopped: then it stays.
+  bool withdraw(const JobPtr& job);
   bool stop(std::chrono::steady_clock::time_point until);
 
  private:
@@ -88,9 +106,12 @@ class JobDesk {
   void start_next();
   Result<void> start(const JobPtr& job);
   asio::awaitable<void> drive(std::shared_ptr<RunningJob> running);
+  Result<std::optional<Money>> spend_max(Job::Impl& job, engine::Store& store);
+  void book(Job::Impl& job, MoneySum spent, Time at);
   void update(RunningJob& running);
   void ended(RunningJob& running, const Result<void>& outcome);
   void tell_fallbacks(const RunningJob& running);
+  void tell_hits(const RunningJob& running);
   engine::Account* account_of(const Target& target);
 
   const DeskParts parts_;
@@ -105,6 +126,11 @@ class JobDesk {
   runtime::SystemRandom random_;
   runtime::PosixFiles files_;
   std::deque<JobPtr> waiting_;
+  struct Unpaid {
+    JobPtr job;
+    MoneySum left;  // of its workload's budget, when it stopped
+  };
+  std::vector<Unpaid> unpaid_;
   std::map<std::string, std::shared_ptr<RunningJob>> running_;
   std::map<std::string, std::unique_ptr<engine::Account>> accounts_;
   bool draining_ = false;

@@ -14,13 +14,15 @@ void write_policy(json::Writer& w, const JobPolicy& policy) {
   w.key("policy").begin_object();
   w.field("wish", static_cast<std::int64_t>(policy.wish));
   w.field("caching", policy.caching).field("fallback", policy.fallback);
-  w.field("batch_size_max", static_cast<std::int64_t>(policy.batch_size_max));
+  w.field("batch_size_max", static_cast<std::int64_t>(policy.limits.batch_size_max));
   w.field("batch_timeout_us", micros(policy.batch_timeout))
-      .field("poll_max_us", micros(policy.poll_max));
+      .field("poll_max_us", micros(policy.limits.poll_max.value_or(Duration{})));
   w.field("fallback_timeout_us", micros(policy.fallback_timeout));
-  w.field("cache_tokens_min", static_cast<std::int64_t>(policy.cache_tokens_min));
-  w.field("breakpoints_max", static_cast<std::int64_t>(policy.breakpoints_max));
-  if (policy.ttl) w.field("ttl_us", micros(*policy.ttl));
+  w.field("cache_tokens_min", policy.limits.cache_prefix_min.count);
+  w.field("breakpoints_max", static_cast<std::int64_t>(policy.limits.breakpoints_max));
+  if (policy.limits.cache_ttl) w.field("ttl_us", micros(*policy.limits.cache_ttl));
+  w.field("attempts_max", static_cast<std::int64_t>(policy.attempts_max));
+  w.field("tells", policy.tells);
   w.end_object();
 }
 
@@ -32,14 +34,16 @@ JobPolicy read_policy(json::Value value) {
                        std::clamp<std::int64_t>(value["wish"].integer_or(0), 0, 2)),
                    .caching = value["caching"].boolean().value_or(false),
                    .fallback = value["fallback"].boolean().value_or(true),
-                   .batch_size_max = count("batch_size_max"),
                    .batch_timeout = Duration(value["batch_timeout_us"].integer_or(0)),
                    .fallback_timeout = Duration(value["fallback_timeout_us"].integer_or(0)),
-                   .poll_max = Duration(value["poll_max_us"].integer_or(0)),
-                   .cache_tokens_min = count("cache_tokens_min"),
-                   .breakpoints_max = count("breakpoints_max"),
-                   .ttl = std::nullopt};
-  if (const auto ttl = value["ttl_us"].integer()) policy.ttl = Duration(*ttl);
+                   .limits = {.batch_size_max = count("batch_size_max"),
+                              .poll_max = Duration(value["poll_max_us"].integer_or(60'000'000)),
+                              .cache_prefix_min = {value["cache_tokens_min"].integer_or(0)},
+                              .breakpoints_max = count("breakpoints_max")},
+                   .attempts_max = count("attempts_max"),
+                   .tells = value["tells"].boolean().value_or(true)};
+  if (policy.attempts_max == 0) policy.attempts_max = JobPolicy().attempts_max;  // an older Weir's
+  if (const auto ttl = value["ttl_us"].integer()) policy.limits.cache_ttl = Duration(*ttl);
   return policy;
 }
 
@@ -83,43 +87,6 @@ Result<JobMeta> JobMeta::decode(std::string_view text) {
                .policy = read_policy(value["policy"])};
   if (const auto deadline = value["deadline_us"].integer()) meta.deadline = Duration(*deadline);
   return meta;
-}
-
-std::optional<llm::CacheTtl> rounded_up(const catalogue::CacheLimits& limits, Duration wish) {
-  const auto has = [&](llm::CacheTtl ttl) {
-    return std::ranges::find(limits.ttls, ttl) != limits.ttls.end();
-  };
-  if (wish > std::chrono::minutes(5) && has(llm::CacheTtl::k1h)) return llm::CacheTtl::k1h;
-  if (has(llm::CacheTtl::k5m)) return llm::CacheTtl::k5m;
-  return std::nullopt;
-}
-
-catalogue::Provider narrowed(const catalogue::Provider& provider, const JobPolicy& policy) {
-  auto out = provider;
-  if (out.batch) {
-    out.batch->requests_max = std::min(out.batch->requests_max, policy.batch_size_max);
-    out.batch->poll_max = std::min(out.batch->poll_max, policy.poll_max);
-    out.batch->poll_min = std::min(out.batch->poll_min, out.batch->poll_max);
-  }
-  auto& cache = out.cache;
-  cache.breakpoints_max = std::min(cache.breakpoints_max, policy.breakpoints_max);
-  if (!policy.ttl) return out;
-  const auto ttl = rounded_up(cache, *policy.ttl);
-  if (ttl == llm::CacheTtl::k1h) {
-    cache.sync_mark = cache.batch_mark = llm::CacheTtl::k1h;
-    cache.sync_ttl = cache.batch_ttl = std::chrono::hours(1);
-  } else if (ttl == llm::CacheTtl::k5m) {
-    cache.sync_mark = cache.batch_mark = llm::CacheTtl::k5m;
-    cache.sync_ttl = cache.batch_ttl = std::chrono::minutes(5);
-  }
-  return out;
-}
-
-catalogue::Model narrowed(const catalogue::Model& model, const JobPolicy& policy) {
-  auto out = model;
-  const auto least = Tokens{static_cast<std::int64_t>(policy.cache_tokens_min)};
-  if (out.cache_prefix_min) out.cache_prefix_min = std::max(*out.cache_prefix_min, least);
-  return out;
 }
 
 }  // namespace weir::library

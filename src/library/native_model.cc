@@ -22,13 +22,17 @@ Result<void> check_options(const CallOptions& options) {
 Result<Response> NativeModel::send(const Request& request, const OnChunk& on_chunk,
                                    const CallOptions& options, const std::stop_token& stop) {
   WEIR_CHECK(check_options(options));
+  WEIR_CHECK(host_->spend().admit(options.workload));
+  const auto policy = host_->settings().workload(options.workload);
   WEIR_TRY(auto asked, to_llm(request, *target_));
   asked.stream = static_cast<bool>(on_chunk);
   const bool marked = has_hints(request);
   WEIR_TRY(auto outcome, host_->calls().perform({.target = target_,
                                                  .request = std::move(asked),
                                                  .deadline = options.deadline,
-                                                 .urgent = options.urgent},
+                                                 .urgent = options.urgent,
+                                                 .attempts_max = policy.attempts_max(),
+                                                 .workload = policy.name()},
                                                 on_chunk, stop));
   WEIR_TRY(auto response, to_response(std::move(outcome.answer), request, *target_, Route::kSync,
                                       marked, host_->clock().now()));

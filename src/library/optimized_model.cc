@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "cost/pricing.h"
+#include "library/policy.h"
 #include "library/port_batch.h"
-#include "plan/plan.h"
 
 namespace weir {
 namespace {
@@ -25,6 +25,18 @@ double break_even_of(const NativeModel* native) {
   const auto read = cost::read_price(rates).pico_per_token;
   const auto premium = static_cast<double>(write - rates.input.pico_per_token);
   return write > read ? std::max(0.0, premium / static_cast<double>(write - read)) : 0;
+}
+
+const catalogue::Provider* provider_of(const library::Host& host, const Optimization& options,
+                                       const ModelInfo& info) {
+  return host.catalogue().find(options.provider.empty() ? info.provider : options.provider);
+}
+
+library::Observer observer_of(const library::Host& host, const Optimization& options,
+                              const ModelInfo& info, double break_even) {
+  const auto* provider = provider_of(host, options, info);
+  return {provider, provider != nullptr ? provider->find(info.model) : nullptr, options.cache,
+          break_even};
 }
 
 Result<void> check(const Optimization& options, const Capabilities& capabilities) {
@@ -62,23 +74,19 @@ OptimizedModel::Impl::Impl(std::shared_ptr<library::Host> engine_host,
       native(dynamic_cast<NativeModel*>(base.get())),
       port(dynamic_cast<BatchPort*>(base.get())),
       options(std::move(wanted)),
-      memory_(break_even_of(native)) {
+      memory_(break_even_of(native)),
+      observer_(observer_of(*host, options, base->info(), break_even_of(native))) {
   const auto info = base->info();
   if (options.provider.empty()) options.provider = info.provider;
   capabilities = weir::capabilities(options.provider, info.model);
 }
 
 bool OptimizedModel::Impl::batches() const {
-  if (!options.batch.enabled || options.strategy == Strategy::kDisabled ||
-      options.strategy == Strategy::kCacheOnly)
-    return false;
-  return native != nullptr ? capabilities.batch : port != nullptr;
+  return library::wants_batches(options) &&
+         (native != nullptr ? capabilities.batch : port != nullptr);
 }
 
-bool OptimizedModel::Impl::caching() const {
-  return options.cache.enabled && options.strategy != Strategy::kDisabled &&
-         options.strategy != Strategy::kBatchOnly;
-}
+bool OptimizedModel::Impl::caching() const { return library::wants_caching(options); }
 
 bool OptimizedModel::Impl::hints() const {
   return caching() &&
@@ -86,10 +94,20 @@ bool OptimizedModel::Impl::hints() const {
          capabilities.cache == CacheStrategy::kExplicit;
 }
 
-bool OptimizedModel::Impl::idle() const {
+bool OptimizedModel::Impl::observing(const CallOptions& call) const {
+  return host->settings().workload(told(call).workload).observes();
+}
+
+CallOptions OptimizedModel::Impl::told(const CallOptions& call) const {
+  auto out = call;
+  if (out.workload.empty()) out.workload = options.workload;
+  return out;
+}
+
+bool OptimizedModel::Impl::idle(const CallOptions& call) const {
   const bool off =
       options.strategy == Strategy::kDisabled || (!options.batch.enabled && !options.cache.enabled);
-  return off || (native == nullptr && !options.batch.enabled && !hints());
+  return off || observing(call) || (native == nullptr && !options.batch.enabled && !hints());
 }
 
 std::string OptimizedModel::Impl::subject() const {
@@ -97,11 +115,21 @@ std::string OptimizedModel::Impl::subject() const {
   return info.provider + "/" + info.model;
 }
 
+const catalogue::Provider* OptimizedModel::Impl::rules() const {
+  return provider_of(*host, options, base->info());
+}
+
+Duration OptimizedModel::Impl::ttl() const {
+  if (options.cache.ttl) return *options.cache.ttl;
+  const Duration assumed = host->settings().current()->optimization.cache_ttl;
+  const auto* provider = rules();
+  const bool known = provider != nullptr && provider->cache.sync_ttl > Duration{};
+  return known ? std::min(assumed, provider->cache.sync_ttl) : assumed;
+}
+
 bool OptimizedModel::Impl::prepare(Request& request) {
   if (!hints()) return false;
-  const auto ttl = options.cache.ttl ? std::chrono::duration_cast<Duration>(*options.cache.ttl)
-                                     : Duration(std::chrono::minutes(5));
-  if (!memory_.wants(library::prefix_of(request), host->clock().now(), ttl)) return false;
+  if (!memory_.look(library::prefix_of(request), host->clock().now(), ttl()).marks) return false;
   return library::add_hints(request, options.cache, capabilities) > 0;
 }
 
@@ -109,52 +137,71 @@ void OptimizedModel::Impl::observe(const Response& response, bool hinted) {
   if (!hinted) return;
   memory_.saw(response.usage.cache_read.count > 0);
   const auto rate = memory_.rate();
-  const bool few = rate && *rate < host->settings().current()->optimization.hit_rate_threshold;
-  if (few && !few_told_.exchange(true)) host->few_hits(subject(), *rate);
-  if (!few) few_told_ = false;
+  if (!rate) return;
+  const auto judged = host->judge(*rate);
+  host->tell_hit_rate(options.workload.empty() ? subject() : options.workload, *rate,
+                      told_rate_.exchange(judged));
 }
 
-library::JobPolicy OptimizedModel::Impl::policy() const {
-  library::JobPolicy out{
-      .caching = caching() && options.cache.strategy != CacheStrategy::kNone,
-      .fallback = options.fallback_to_standard,
-      .batch_size_max = options.batch.max_batch_size,
-      .batch_timeout = options.batch.timeout,
-      .fallback_timeout = options.fallback_timeout,
-      .poll_max = options.batch.poll_interval_max,
-      .cache_tokens_min = static_cast<std::uint64_t>(options.cache.min_tokens.count),
-      .breakpoints_max = options.cache.max_breakpoints};
-  if (options.cache.ttl) out.ttl = *options.cache.ttl;
-  const bool apart = native->target()->model->stacking == catalogue::Stacking::kNoCacheInBatch;
-  if (!batches()) out.wish = plan::RouteWish::kSync;
-  else if (options.strategy == Strategy::kBatchOnly) out.wish = plan::RouteWish::kBatch;
-  else if (options.strategy == Strategy::kBoth)
-    out.wish = apart && options.preference == Preference::kCache ? plan::RouteWish::kSync
-                                                                 : plan::RouteWish::kBatch;
-  else if (apart && options.preference != Preference::kNone)
-    out.wish =
-        options.preference == Preference::kCache ? plan::RouteWish::kSync : plan::RouteWish::kBatch;
+void OptimizedModel::Impl::answered(std::span<const Request> requests,
+                                    std::span<const Result<Response>> responses,
+                                    const CallOptions& call, bool batch) {
+  if (native == nullptr) record(responses, call.workload);
+  if (!observing(call)) return;
+  const auto* provider = rules();
+  // A batch that would not end in time is none.
+  if (provider != nullptr && provider->batch && call.deadline)
+    batch = batch && plan::time_for_batch(*call.deadline, provider->batch->window, Duration{});
+  host->keep_observed(observer_.saw(requests, responses, batch, ttl(), host->clock().now()),
+                      base->info());
+}
+
+Result<void> OptimizedModel::Impl::admit(const CallOptions& call) const {
+  if (native != nullptr) return {};
+  return host->spend().admit(call.workload);
+}
+
+library::JobPolicy OptimizedModel::Impl::policy(const CallOptions& call) const {
+  auto out = library::policy_of(options, capabilities, native->target()->model->stacking);
+  out.attempts_max = host->settings().workload(call.workload).attempts_max();
+  out.tells = tells;
+  if (!observing(call)) return out;
+  out.wish = plan::RouteWish::kSync;
+  out.caching = false;
   return out;
 }
 
 Result<library::JobPtr> OptimizedModel::Impl::submit(const RequestGenerator& next,
-                                                     const CallOptions& call, bool strict) {
-  WEIR_CHECK(library::check_options(call));
+                                                     const CallOptions& asked, bool strict) {
+  WEIR_CHECK(library::check_options(asked));
+  const auto call = told(asked);
+  WEIR_CHECK(host->spend().admit(call.workload));
   const auto& target = native->target();
   library::JobMeta meta{.provider = target->provider->name,
                         .model = target->model->name,
                         .endpoint = target->endpoint_text(),
                         .account = target->account,
-                        .workload = call.workload.empty() ? options.workload : call.workload,
+                        .workload = call.workload,
                         .idempotency_key = call.idempotency_key,
                         .temperature = target->temperature,
                         .output_max = target->output_max.count,
                         .concurrency = call.concurrency_max,
                         .deadline = call.deadline,
-                        .policy = policy()};
+                        .policy = policy(call)};
   return host->jobs().submit(target, std::move(meta), next, strict);
 }
 
+namespace {
+
+// No other path mends what the caller did wrong, or does not want any more.
+bool is_callers_fault(ErrorKind kind) {
+  return kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kCancelled ||
+         kind == ErrorKind::kDeadlineExceeded;
+}
+
+}  // namespace
+
+// A job that was never begun goes by the standard path. Not under an idempotency key: single requests could not keep its promise.
 std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const Request> requests,
                                                                  const CallOptions& call,
                                                                  const std::stop_token& stop) {
@@ -166,12 +213,15 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const
         return requests[given++];
       },
       call, false);
+  const bool may = options.fallback_to_standard && call.idempotency_key.empty();
   if (!submitted) {
-    if (options.fallback_to_standard && submitted.error().kind == ErrorKind::kInternal)
-      return batch_by_base(requests, call, stop, submitted.error().text());
+    if (may && !is_callers_fault(submitted.error().kind))
+      return batch_by_base(requests, call, stop,
+                           "the job was not accepted: " + submitted.error().message);
     out.assign(requests.size(), std::unexpected(std::move(submitted).error()));
     return out;
   }
+  const auto kept = *submitted;
   const Job job(std::move(*submitted));
   std::optional<std::chrono::milliseconds> timeout;
   if (call.deadline)
@@ -180,6 +230,8 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_as_job(std::span<const
   Error open{.kind = ErrorKind::kInternal,
              .message = fmt::format("job {} has no result for this request", job.id())};
   if (!waited) open = waited.error();
+  if (may && open.kind == ErrorKind::kUnavailable && host->jobs().withdraw(kept))
+    return batch_by_base(requests, call, stop, open.message);
   if (!waited && stop.stop_requested()) {
     std::ignore = job.cancel();
     open.message = fmt::format("the batch was cancelled; job {} keeps what is finished", job.id());
@@ -211,15 +263,16 @@ std::vector<Result<Response>> OptimizedModel::Impl::batch_by_base(std::span<cons
       if (!why.empty()) out[i]->fallback_reason = why;
       observe(*out[i], hinted[i]);
     }
-  if (native == nullptr) record(out);
+  if (native == nullptr) record(out, call.workload);
   return out;
 }
 
-void OptimizedModel::Impl::record(const std::vector<Result<Response>>& responses) {
+void OptimizedModel::Impl::record(std::span<const Result<Response>> responses,
+                                  const std::string& workload) {
   std::vector<Response> answered;
   for (const auto& response : responses)
     if (response) answered.push_back(*response);
-  if (const auto kept = host->records().add(answered, base->info(), host->clock().now()); !kept)
+  if (const auto kept = host->record(answered, base->info(), workload); !kept)
     host->log(LogLevel::kError, "not in the ledger: " + kept.error().text());
 }
 
@@ -228,36 +281,39 @@ OptimizedModel::~OptimizedModel() = default;
 
 Result<Response> OptimizedModel::invoke(const Request& request, const CallOptions& options,
                                         std::stop_token stop) {
+  auto& impl = *impl_;
+  const auto call = impl.told(options);
+  WEIR_CHECK(impl.admit(call));
   auto prepared = request;
-  const bool hinted = !impl_->idle() && impl_->prepare(prepared);
-  auto response = impl_->base->invoke(hinted ? prepared : request, options, stop);
+  const bool hinted = !impl.idle(call) && impl.prepare(prepared);
+  auto response = impl.base->invoke(hinted ? prepared : request, call, stop);
   // What the provider refuses may be our hint: the caller's own request decides.
-  if (!response && hinted && impl_->options.fallback_to_standard &&
+  if (!response && hinted && impl.options.fallback_to_standard &&
       (response.error().kind == ErrorKind::kInvalidArgument ||
        response.error().kind == ErrorKind::kUnsupported)) {
     const auto why = "sent again without cache hints: " + response.error().message;
-    response = impl_->base->invoke(request, options, std::move(stop));
-    if (response) {
-      response->fallback_reason = why;
-      impl_->host->fell_back(impl_->subject(), why);
-    }
-    return response;
+    response = impl.base->invoke(request, call, std::move(stop));
+    if (!response) return response;
+    response->fallback_reason = why;
+    impl.host->fell_back(impl.subject(), why);
+  } else if (response) {
+    impl.observe(*response, hinted);
   }
-  if (!response) return response;
-  impl_->observe(*response, hinted);
-  if (impl_->native == nullptr) impl_->record({response});
+  if (response) impl.answered({&request, 1}, {&response, 1}, call, false);
   return response;
 }
 
 Result<Response> OptimizedModel::stream(const Request& request, const OnChunk& on_chunk,
                                         const CallOptions& options, std::stop_token stop) {
+  auto& impl = *impl_;
+  const auto call = impl.told(options);
+  WEIR_CHECK(impl.admit(call));
   auto prepared = request;
-  const bool hinted = !impl_->idle() && impl_->prepare(prepared);
-  auto response =
-      impl_->base->stream(hinted ? prepared : request, on_chunk, options, std::move(stop));
+  const bool hinted = !impl.idle(call) && impl.prepare(prepared);
+  auto response = impl.base->stream(hinted ? prepared : request, on_chunk, call, std::move(stop));
   if (response) {
-    impl_->observe(*response, hinted);
-    if (impl_->native == nullptr) impl_->record({response});
+    impl.observe(*response, hinted);
+    impl.answered({&request, 1}, {&response, 1}, call, false);
   }
   return response;
 }
@@ -267,18 +323,21 @@ std::vector<Result<Response>> OptimizedModel::batch(std::span<const Request> req
                                                     std::stop_token stop) {
   if (requests.empty()) return {};
   auto& impl = *impl_;
-  if (impl.idle()) {
-    auto out = impl.base->batch(requests, options, stop);
-    if (impl.native == nullptr) impl.record(out);
+  const auto call = impl.told(options);
+  if (const auto admitted = impl.admit(call); !admitted)
+    return std::vector<Result<Response>>(requests.size(), std::unexpected(admitted.error()));
+  if (impl.idle(call)) {
+    auto out = impl.base->batch(requests, call, stop);
+    impl.answered(requests, out, call, true);
     return out;
   }
-  if (impl.native != nullptr) return impl.batch_as_job(requests, options, stop);
+  if (impl.native != nullptr) return impl.batch_as_job(requests, call, stop);
   const bool wanted = impl.options.batch.enabled && impl.options.strategy != Strategy::kCacheOnly;
-  if (impl.batches()) return library::port_batch(impl, requests, options, stop);
-  if (wanted && impl.tells)
-    impl.host->decided(impl.subject(),
-                       "one by one: the base model has no batch API (no BatchPort)");
-  return impl.batch_by_base(requests, options, stop, {});
+  if (impl.batches()) return library::port_batch(impl, requests, call, stop);
+  if (wanted)
+    impl.host->decided(impl.subject(), "one by one: the base model has no batch API (no BatchPort)",
+                       impl.tells);
+  return impl.batch_by_base(requests, call, stop, {});
 }
 
 ModelInfo OptimizedModel::info() const { return impl_->base->info(); }

@@ -18,6 +18,12 @@ constexpr std::chrono::seconds kPollMin{1};
 // A cancelled batch is awaited until it stands still, but not for ever.
 constexpr int kCancelPollsMax = 60;
 
+// The request itself is at fault, or nobody may ask it: another path gives the same.
+bool is_final(ErrorKind kind) {
+  return kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kUnsupported ||
+         kind == ErrorKind::kNotFound || kind == ErrorKind::kUnauthenticated;
+}
+
 class PortBatch {
  public:
   PortBatch(OptimizedModel::Impl& model, std::span<const Request> requests,
@@ -31,6 +37,7 @@ class PortBatch {
       hinted_.push_back(model_.prepare(items_.back().request));
     }
     open_.assign(items_.size(), true);
+    errors_.resize(items_.size());
   }
 
   /// @error why items are open that the batch should have answered.
@@ -52,12 +59,21 @@ class PortBatch {
     if (!waited) return waited;
     WEIR_CHECK(std::move(collected));
     const auto missing = std::ranges::count(open_, true);
-    if (missing > 0)
-      return fail(ErrorKind::kUnavailable, fmt::format("{} of {} requests have no row in batch {}",
-                                                       missing, open_.size(), batch));
+    if (missing > 0) {
+      const auto told = std::ranges::find_if(errors_, [](const auto& error) { return !!error; });
+      return fail(
+          ErrorKind::kUnavailable,
+          fmt::format("{} of {} requests have no answer in batch {}{}", missing, open_.size(),
+                      batch, told == errors_.end() ? "" : ": " + (*told)->message));
+    }
     return {};
   }
 
+  /// Why this one is open: its row's error, else the batch's.
+  [[nodiscard]] const Error& why(std::size_t index, const Error& batch) const {
+    const auto& own = errors_[index - first_];
+    return own ? *own : batch;
+  }
   /// Indices within the whole of what is open.
   [[nodiscard]] std::vector<std::size_t> open() const {
     std::vector<std::size_t> out;
@@ -105,9 +121,9 @@ class PortBatch {
     if (response) {
       response->route = Route::kBatch;
       model_.observe(*response, hinted_[*index]);
-    } else if (response.error().kind == ErrorKind::kRateLimited ||
-               response.error().kind == ErrorKind::kUnavailable) {
-      return;  // it never ran: open
+    } else if (!is_final(response.error().kind)) {
+      errors_[*index] = std::move(response).error();
+      return;
     }
     open_[*index] = false;
     out_[first_ + *index] = std::move(response);
@@ -128,6 +144,7 @@ class PortBatch {
   BatchId id_;
   std::vector<BatchPort::Item> items_;
   std::vector<bool> hinted_, open_;
+  std::vector<std::optional<Error>> errors_;  // of rows that the standard path may mend
 };
 
 }  // namespace
@@ -147,10 +164,9 @@ std::vector<Result<Response>> port_batch(OptimizedModel::Impl& model,
     first += count;
     if (ran) continue;
     const auto left = batch.open();
-    const bool may =
-        model.options.fallback_to_standard && ran.error().kind != ErrorKind::kCancelled;
-    if (!may) {
-      for (const auto index : left) out[index] = std::unexpected(ran.error());
+    const bool late = until && model.host->clock().now() >= *until;
+    if (!model.options.fallback_to_standard || stop.stop_requested() || late) {
+      for (const auto index : left) out[index] = std::unexpected(batch.why(index, ran.error()));
       continue;
     }
     std::vector<Request> rest;
@@ -164,7 +180,7 @@ std::vector<Result<Response>> port_batch(OptimizedModel::Impl& model,
   std::ranges::copy_if(out, std::back_inserter(batched), [](const auto& response) {
     return response && response->route == Route::kBatch;
   });
-  model.record(batched);
+  model.record(batched, options.workload);
   return out;
 }
 

@@ -7,15 +7,17 @@
 
 namespace weir::library {
 
-std::string target_json(const ModelInfo& model) {
+std::string target_json(const ModelInfo& model, const std::string& workload) {
   json::Writer w;
   w.begin_object().field("provider", model.provider).field("model", model.model);
-  w.field("endpoint", model.endpoint).field("account", model.account).end_object();
+  w.field("endpoint", model.endpoint).field("account", model.account);
+  if (!workload.empty()) w.field("workload", workload);
+  w.end_object();
   return w.take();
 }
 
-Result<Records::Ledger*> Records::ledger(const ModelInfo& model) {
-  const auto text = target_json(model);
+Result<Records::Ledger*> Records::ledger(const ModelInfo& model, const std::string& workload) {
+  const auto text = target_json(model, workload);
   const auto name = "own-" + content_digest(text).substr(0, 16);
   if (const auto found = ledgers_.find(name); found != ledgers_.end()) return &found->second;
   const auto path = folder_ + "/" + name;
@@ -28,10 +30,11 @@ Result<Records::Ledger*> Records::ledger(const ModelInfo& model) {
   return &ledgers_.emplace(name, std::move(ledger)).first->second;
 }
 
-Result<void> Records::add(std::span<const Response> responses, const ModelInfo& model, Time now) {
+Result<void> Records::add(std::span<const Response> responses, const ModelInfo& model,
+                          const std::string& workload, Time now) {
   if (responses.empty()) return {};
   const std::scoped_lock lock(mutex_);
-  WEIR_TRY(auto* ledger, this->ledger(model));
+  WEIR_TRY(auto* ledger, this->ledger(model, workload));
   engine::Commit commit{.name = "record"};
   auto next = ledger->next;
   for (const auto& response : responses) {
@@ -53,6 +56,7 @@ Result<void> Records::add(std::span<const Response> responses, const ModelInfo& 
       if (const auto priced = price(plain, model.provider, model.model, Route::kSync, now))
         entry.baseline = *priced;
     }
+    if (booked_) booked_(workload, entry);
     commit.ledger.push_back(entry);
   }
   WEIR_CHECK(ledger->store->commit(commit));

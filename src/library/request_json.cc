@@ -1,5 +1,6 @@
 #include "library/request_json.h"
 
+#include <ranges>
 #include <utility>
 
 #include "json/write.h"
@@ -142,6 +143,23 @@ Result<Request> parse_request(std::string_view line, json::Parser& parser) {
   }
   read_options(*parsed, request);
   return request;
+}
+
+std::optional<std::string> field_of(const Request& request, std::string_view path) {
+  const Text* last = nullptr;
+  for (const auto& message : request.messages)
+    for (const auto& part : message.parts)
+      if (message.role == Role::kUser && std::holds_alternative<Text>(part))
+        last = &std::get<Text>(part);
+  if (last == nullptr || !last->text.starts_with('{')) return std::nullopt;
+  json::Parser parser;
+  const auto document = parser.parse(last->text);
+  if (!document) return std::nullopt;
+  auto value = *document;
+  for (const auto step : std::views::split(path, '.')) value = value[std::string_view(step)];
+  if (const auto text = value.string()) return std::string(*text);
+  if (value.is_number() || value.boolean()) return value.text();
+  return std::nullopt;
 }
 
 }  // namespace weir::library

@@ -5,10 +5,25 @@
 #include <unistd.h>
 
 #include "config/document.h"
+#include "engine/retry.h"
 #include "runtime/environment.h"
 #include "runtime/posix_files.h"
 
 namespace weir::library {
+namespace {
+
+bool same_values(const config::Config& a, const config::Config& b) {
+  return a.llm == b.llm && a.embedding == b.embedding && a.optimization == b.optimization &&
+         a.workloads == b.workloads && a.observe == b.observe;
+}
+
+}  // namespace
+
+std::uint32_t WorkloadPolicy::attempts_max() const {
+  if (workload_ == nullptr || !workload_->retries_max) return engine::kAttemptsMax;
+  return static_cast<std::uint32_t>(*workload_->retries_max) + 1;
+}
+
 std::optional<Settings::Stamp> Settings::stamp_of(const std::string& file) {
   struct stat told{};
   if (::stat(file.c_str(), &told) != 0) return std::nullopt;
@@ -44,6 +59,12 @@ Result<void> Settings::load(const std::string& file, const catalogue::Catalogue&
   return {};
 }
 
+WorkloadPolicy Settings::workload(const std::string& name) const {
+  auto config = current();
+  const auto* found = name.empty() ? nullptr : config::find_workload(*config, name);
+  return {std::move(config), found};
+}
+
 ConfigPtr Settings::current() const {
   const std::scoped_lock lock(mutex_);
   return current_;
@@ -55,10 +76,21 @@ Result<bool> Settings::refresh(const catalogue::Catalogue& catalogue) {
   if (!stamp || stamp == stamp_)
     return false;  // a file that is being replaced may be away for a moment
   stamp_ = stamp;
+  return replace(catalogue);
+}
+
+Result<bool> Settings::reload(const catalogue::Catalogue& catalogue) {
+  stamp_ = stamp_of(file_);
+  return replace(catalogue);
+}
+
+// All or nothing. The environment is read again as well.
+Result<bool> Settings::replace(const catalogue::Catalogue& catalogue) {
   WEIR_TRY(auto config, read(catalogue));
   const std::scoped_lock lock(mutex_);
-  current_ = std::move(config);
-  return true;
+  const bool other = !same_values(*config, *current_);
+  if (other) current_ = std::move(config);
+  return other;
 }
 
 }  // namespace weir::library

@@ -15,15 +15,38 @@ namespace weir::library {
 
 using ConfigPtr = std::shared_ptr<const config::Config>;
 
+/// What the configuration says of a workload: a snapshot. Says nothing where it has none of the name.
+class WorkloadPolicy {
+ public:
+  WorkloadPolicy(ConfigPtr config, const config::Workload* workload)
+      : config_(std::move(config)), workload_(workload) {}
+  /// Empty where the configuration has no such workload: what it does not know has no ledger of its own.
+  [[nodiscard]] std::string name() const { return workload_ != nullptr ? workload_->name : ""; }
+  [[nodiscard]] const config::Workload* get() const { return workload_; }
+  /// Of one request that reached the provider, the first included.
+  [[nodiscard]] std::uint32_t attempts_max() const;
+  /// Whether nothing is to be optimised, only observed.
+  [[nodiscard]] bool observes() const {
+    return config_->observe || (workload_ != nullptr && workload_->observe);
+  }
+
+ private:
+  ConfigPtr config_;
+  const config::Workload* workload_;
+};
+
 class Settings {
  public:
   /// No file: the built-in values and the environment's. @error kInvalidArgument what is wrong, with its place.
   Result<void> load(const std::string& file, const catalogue::Catalogue& catalogue);
   [[nodiscard]] ConfigPtr current() const;
+  [[nodiscard]] WorkloadPolicy workload(const std::string& name) const;
   [[nodiscard]] bool has_file() const { return !file_.empty(); }
   /// Reads the file again, where it has changed since. @return whether the configuration is another now. @error as load(); the old
   /// one stays, and the same file is not complained of again.
   Result<bool> refresh(const catalogue::Catalogue& catalogue);
+  /// The same, whether the file has changed or not.
+  Result<bool> reload(const catalogue::Catalogue& catalogue);
 
  private:
   struct Stamp {
@@ -32,6 +55,7 @@ class Settings {
     friend bool operator==(const Stamp&, const Stamp&) = default;
   };
   static std::optional<Stamp> stamp_of(const std::string& file);
+  Result<bool> replace(const catalogue::Catalogue& catalogue);
   Result<ConfigPtr> read(const catalogue::Catalogue& catalogue) const;
 
   std::string file_;

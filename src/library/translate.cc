@@ -5,14 +5,14 @@
 
 #include "base/hash.h"
 #include "cost/pricing.h"
-#include "library/job_meta.h"
+#include "plan/limits.h"
 
 namespace weir::library {
 namespace {
 
 llm::CacheMark mark_of(const CacheHint& hint, const Target& target) {
   if (!hint.ttl) return {};
-  return {rounded_up(target.provider->cache, *hint.ttl).value_or(llm::CacheTtl::kDefault)};
+  return {plan::rounded_up(target.provider->cache, *hint.ttl).value_or(llm::CacheTtl::kDefault)};
 }
 
 llm::Block block_of(const Text& text, const Target& target) {

@@ -30,6 +30,8 @@ struct Credentials {
   std::string
       base_path;  // of the configured endpoint: "" or "/anthropic"; adapters put their own path behind it
   std::string key;
+  std::string organization =
+      {};  // that requests are counted for, where the provider knows such; empty: the key's
 };
 
 /// One paid try of a request.

@@ -19,7 +19,7 @@ http::RequestPlan plan(http::Method method, const BatchContext& context, std::st
                        bool with_body = false) {
   return {.method = method,
           .target = http::join_path(context.credentials.base_path, path),
-          .headers = openai_chat::bearer_headers(context.credentials.key, with_body),
+          .headers = openai_chat::bearer_headers(context.credentials, with_body),
           .body = {}};
 }
 

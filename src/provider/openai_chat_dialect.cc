@@ -91,8 +91,10 @@ Result<std::string> encode_body(const Options& options, const llm::Request& requ
   return out.take();
 }
 
-http::Headers bearer_headers(std::string_view key, bool with_body) {
-  http::Headers headers{{"authorization", fmt::format("Bearer {}", key)}};
+http::Headers bearer_headers(const Credentials& credentials, bool with_body) {
+  http::Headers headers{{"authorization", fmt::format("Bearer {}", credentials.key)}};
+  if (!credentials.organization.empty())
+    headers.add("openai-organization", credentials.organization);
   if (with_body) headers.add("content-type", "application/json");
   return headers;
 }

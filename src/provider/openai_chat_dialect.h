@@ -121,8 +121,9 @@ inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
 /// is kDeadlineExceeded: whether the part that came is billed is unknown.
 [[nodiscard]] std::unique_ptr<StreamDecoder> stream_decoder(const Options& options);
 
-/// `authorization: Bearer KEY`, and `content-type: application/json` when there is a body.
-[[nodiscard]] http::Headers bearer_headers(std::string_view key, bool with_body);
+/// `authorization: Bearer KEY`, `openai-organization: org-…` where the account names one, and `content-type: application/json`
+/// when there is a body. Doc: https://developers.openai.com/api/reference/overview (checked 2026-11-27)
+[[nodiscard]] http::Headers bearer_headers(const Credentials& credentials, bool with_body);
 
 /// What a provider wrote, made safe to show: one line, at most 300 bytes, no control characters,
 /// nothing that looks like a key.

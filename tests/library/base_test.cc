@@ -62,12 +62,19 @@ class FakeBatchModel final : public FakeModel, public BatchPort {
     return std::nullopt;
   }
   Result<Status> poll(const std::string&) override {
+    if (poll_error) return std::unexpected(*poll_error);
     return Status{.ended = ++polls % 3 == 0 && !stuck};
   }
   Result<void> collect(const std::string& batch_id, const OnRow& on_row) override {
+    if (collect_error || poll_error)
+      return std::unexpected(*(collect_error ? collect_error : poll_error));
     auto& items = made_.at(batch_id);
     for (auto item = items.rbegin(); item != items.rend(); ++item) {  // in any order
       if (lose_last && item == items.rbegin()) continue;
+      if (last_row_error && item == items.rbegin()) {
+        on_row(item->custom_id, std::unexpected(*last_row_error));
+        continue;
+      }
       on_row(item->custom_id,
              Response{.text = item->custom_id, .usage = {.input = {100}, .output = {10}}});
     }
@@ -82,7 +89,7 @@ class FakeBatchModel final : public FakeModel, public BatchPort {
 
   int creates = 0, finds = 0, polls = 0, cancels = 0;
   bool made_all_the_same = false, lose_last = false, stuck = false;
-  std::optional<Error> create_error;
+  std::optional<Error> create_error, poll_error, collect_error, last_row_error;
   std::vector<std::size_t> sizes;
 
  private:
@@ -210,6 +217,72 @@ TEST_F(Base, WhoseBatchFailsTakesTheStandardPathWithTheReason) {
   for (const auto& answer : strict->batch(requests(3)))
     EXPECT_THAT(why(answer), HasSubstr("closed on Sundays"));
   EXPECT_EQ(other->batches, 0);
+}
+
+// Whatever a step of the batch fails with: the standard path answers, and the reason is there.
+TEST_F(Base, WhoseBatchFailsInAnyWayTakesTheStandardPath) {
+  for (int number = 0; number <= static_cast<int>(ErrorKind::kInternal); ++number) {
+    const Error error{.kind = static_cast<ErrorKind>(number), .message = "closed on Sundays"};
+    for (const auto step : {&FakeBatchModel::create_error, &FakeBatchModel::poll_error,
+                            &FakeBatchModel::collect_error}) {
+      SCOPED_TRACE(to_string(error.kind));
+      auto [model, base] = make<FakeBatchModel>(
+          "acme", "m",
+          {.batch = {.enabled = true, .poll_interval_max = std::chrono::seconds(120)}});
+      base->*step = error;
+      for (const auto& answer : model->batch(requests(2))) {
+        ASSERT_EQ(why(answer), "");
+        EXPECT_EQ(answer->route, Route::kSync);
+        EXPECT_THAT(answer->fallback_reason, HasSubstr("closed on Sundays"));
+      }
+      EXPECT_EQ(base->batches, 1);
+    }
+  }
+}
+
+TEST_F(Base, RowsThatFailGoOnUnlessTheRequestIsAtFault) {
+  for (int number = 0; number <= static_cast<int>(ErrorKind::kInternal); ++number) {
+    const Error error{.kind = static_cast<ErrorKind>(number), .message = "this row is torn"};
+    SCOPED_TRACE(to_string(error.kind));
+    const bool final =
+        error.kind == ErrorKind::kInvalidArgument || error.kind == ErrorKind::kUnsupported ||
+        error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kUnauthenticated;
+    auto [model, base] = make<FakeBatchModel>("acme", "m", {.batch = {.enabled = true}});
+    base->last_row_error = error;
+    const auto answers = model->batch(requests(3));
+    EXPECT_EQ(answers[0]->route, Route::kBatch);
+    if (final) {
+      EXPECT_EQ(answers[2].error().kind, error.kind);
+      EXPECT_EQ(base->batches, 0);
+      continue;
+    }
+    ASSERT_EQ(why(answers[2]), "");
+    EXPECT_EQ(answers[2]->route, Route::kSync);
+    EXPECT_THAT(answers[2]->fallback_reason, HasSubstr("this row is torn"));
+    EXPECT_EQ(base->seen.size(), 1);
+    auto [strict, other] = make<FakeBatchModel>(
+        "acme", "m", {.batch = {.enabled = true}, .fallback_to_standard = false});
+    other->last_row_error = error;
+    EXPECT_EQ(strict->batch(requests(3))[2].error().kind, error.kind);
+    EXPECT_EQ(other->batches, 0);
+  }
+}
+
+TEST_F(Base, WhoseCallerHasLeftGetsNothingMore) {
+  auto [model, base] = make<FakeBatchModel>("acme", "m", {.batch = {.enabled = true}});
+  base->stuck = true;
+  for (const auto& answer : model->batch(requests(2), {.deadline = std::chrono::seconds(30)}))
+    EXPECT_EQ(why(answer), "");  // the cancelled batch had them
+  base->stuck = base->lose_last = true;
+  const auto late = model->batch(requests(2), {.deadline = std::chrono::seconds(30)});
+  EXPECT_EQ(why(late[0]), "");
+  EXPECT_EQ(late[1].error().kind, ErrorKind::kDeadlineExceeded);
+  std::stop_source source;
+  source.request_stop();
+  base->stuck = true;
+  const auto left = model->batch(requests(2), {}, source.get_token());
+  EXPECT_EQ(left[1].error().kind, ErrorKind::kCancelled);
+  EXPECT_EQ(base->batches, 0);
 }
 
 TEST_F(Base, GetsOnlyWhatItsBatchLeftOpen) {

@@ -129,7 +129,8 @@ TEST_F(Configured, AChangeIsFollowedAndAMistakeChangesNothing) {
   EXPECT_EQ(why((*engine)->reload()), "");
   EXPECT_EQ((*model)->batch(requests(2))[0]->route, Route::kBatch);
   write(text("      batchingEnabled: perhaps\n"));
-  (void)(*engine)->reload();  // or the engine has looked by itself before
+  EXPECT_THAT(why((*engine)->reload()), HasSubstr("weir.yaml:8:24: 'batchingEnabled' wants"));
+  EXPECT_THAT(why((*engine)->reload()), HasSubstr("batchingEnabled"));  // and again, as asked
   EXPECT_EQ((*model)->batch(requests(2))[0]->route, Route::kBatch);
 }
 
@@ -169,46 +170,81 @@ TEST_F(Configured, TheGatherDefaultsAreTheConfigurations) {
   for (auto* future : {&one, &two, &three}) EXPECT_EQ(why(future->get()), "");
 }
 
-// Random edits under load: no call fails, and no call sees half of an edit.
+// One of two configurations, which differ in two keys at once: whoever mixes them shows it.
+std::string other(std::string content, bool opus) {
+  if (!opus) return content + "      cachingEnabled: false\n      batchMaxSize: 77\n";
+  const std::string sonnet = "claude-sonnet-5";
+  content.replace(content.find(sonnet), sonnet.size(), "claude-opus-5");
+  return content + "      cachingEnabled: true\n      fallbackToStandard: false\n";
+}
+
+// What a slip of the keyboard does, or nothing.
+std::string mistyped(std::string content, std::mt19937& random) {
+  if (random() % 3 == 0) content.erase(random() % content.size(), 1 + random() % 20);
+  if (random() % 3 == 0)
+    content.insert(random() % content.size(), 1, static_cast<char>(32 + random() % 95));
+  return content;
+}
+
+// Whether the file still says what the calls below rely on: it may be right in another way.
+bool means_the_same(const std::string& content, const std::string& typed) {
+  for (const auto* key : {"model", "apiKey", "endpoint", "cachingEnabled"}) {
+    const auto begin = content.find("\n      " + std::string(key) + ": ");
+    const auto line = content.substr(begin, content.find('\n', begin + 1) + 1 - begin);
+    if (typed.find(line) == std::string::npos) return false;
+  }
+  return true;
+}
+
+// Random edits under load: no call fails, and no call sees half of an edit. WEIR_EDITS: how many.
 TEST_F(Configured, RandomEditsUnderLoadHarmNoCall) {
-  const int edits =
-      std::getenv("WEIR_EDITS") != nullptr ? std::atoi(std::getenv("WEIR_EDITS")) : 60;
-  write(text(""));
+  const char* wanted = std::getenv("WEIR_EDITS");
+  const int edits = wanted != nullptr ? std::atoi(wanted) : 60;
+  write(other(text(""), false));
   const auto engine = start();
   ASSERT_EQ(why(engine), "");
   const auto model = (*engine)->model();
   std::atomic<bool> over = false;
-  std::atomic<int> calls = 0;
+  std::atomic<int> calls = 0, failed = 0, mixed = 0, cached = 0;
   std::vector<std::jthread> callers;
   for (int t = 0; t < 4; ++t)
     callers.emplace_back([&] {
       while (!over) {
-        // An edit sets both keys or none: a hint on a prompt this short needs the two together.
-        const auto response = (*model)->invoke(ask("?", long_text(1500)));
+        const auto response = (*model)->invoke(ask("?", long_text(5000)));
         EXPECT_EQ(why(response), "");
         ++calls;
+        if (!response) {
+          ++failed;
+          continue;
+        }
+        const bool hinted = response->cache_outcome != CacheOutcome::kNone;
+        mixed += hinted != (response->model.find("opus") != std::string::npos);
+        cached += hinted;
       }
     });
   std::mt19937 random(7);
-  for (int edit = 0; edit < edits; ++edit) {
-    auto content =
-        text(random() % 2 == 0 ? "      cachingEnabled: true\n      cacheMaxBreakpoints: 2\n"
-                               : "      fallbackToStandard: false\n");
-    if (random() % 3 == 0) content.erase(random() % content.size(), 1 + random() % 20);
-    if (random() % 3 == 0)
-      content.insert(random() % content.size(), 1, static_cast<char>(32 + random() % 95));
-    // What points elsewhere would be a right change that the calls cannot survive.
-    if (content.find(simulator_.endpoint("anthropic") + "\n") == std::string::npos ||
-        content.find("claude-sonnet-5\n") == std::string::npos ||
-        content.find("apiKey: test-key\n") == std::string::npos ||
-        content.find("isDefault: true") == std::string::npos)
-      continue;
-    write(content);
-    (void)(*engine)->reload();
+  int followed = 0, refused = 0;
+  for (int edit = 0; edit < edits;) {
+    const auto content = other(text(""), random() % 2 == 0);
+    const auto typed = mistyped(content, random);
+    if (!means_the_same(content, typed)) continue;
+    write(typed);
+    ++edit;
+    const auto reloaded = (*engine)->reload();
+    followed += reloaded.has_value();
+    refused += !reloaded.has_value();
   }
   over = true;
   callers.clear();
   EXPECT_GT(calls, 10);
+  EXPECT_EQ(mixed, 0);
+  EXPECT_GT(followed, edits / 4);
+  EXPECT_GT(refused, 0);
+  for (const auto& [name, value] :
+       {std::pair("edits", edits), std::pair("followed", followed), std::pair("refused", refused),
+        std::pair("calls", calls.load()), std::pair("failed", failed.load()),
+        std::pair("mixed", mixed.load()), std::pair("cached", cached.load())})
+    RecordProperty(name, value);
 }
 
 }  // namespace

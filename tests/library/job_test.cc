@@ -1,7 +1,12 @@
 // Optimised models on a base of Weir: batches as durable jobs, caching, restarts.
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <random>
+#include <sstream>
 
 #include "support.h"
 
@@ -113,52 +118,98 @@ TEST(Job, AnEngineOnTheSameStoreGoesOn) {
   EXPECT_EQ(engine->jobs().size(), 1);
 }
 
-// The process dies between submit and results: a new engine delivers all, and nothing is paid twice.
+constexpr std::size_t kMortal = 40;  // requests of a job whose process dies
+// Both dialects, by turns.
+std::string mortal_model(int death) {
+  return death % 2 == 0 ? "anthropic/claude-sonnet-5" : "openAI/gpt-5.4-nano";
+}
+
+Result<Job> submit_mortal(Engine& engine, const Simulator& simulator, int death) {
+  const auto model = optimized(engine, simulator, kBoth, mortal_model(death));
+  return model->submit(documents(kMortal, long_text(1500)));
+}
+
+// A process of its own submits, tells the job's id, and is killed so long after it. Empty: it told none.
+std::string submit_and_die(const Simulator& simulator, const std::string& store, int death,
+                           std::chrono::microseconds life) {
+  constexpr std::size_t kIdLength = 26;
+  int ends[2];
+  if (::pipe(ends) != 0) return {};
+  const auto child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    const auto engine = engine_on(simulator, store);
+    const auto job = submit_mortal(*engine, simulator, death);
+    const auto id = job ? job->id() : std::string();
+    const auto written = ::write(ends[1], id.data(), id.size());
+    ::close(ends[1]);
+    while (written > 0) ::pause();
+    ::_exit(1);
+  }
+  ::close(ends[1]);
+  std::string id(kIdLength, ' ');
+  std::size_t got = 0;
+  for (ssize_t count = 1; count > 0 && got < id.size(); got += static_cast<std::size_t>(count))
+    count = std::max<ssize_t>(0, ::read(ends[0], id.data() + got, id.size() - got));
+  ::close(ends[0]);
+  ::usleep(static_cast<useconds_t>(life.count()));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  return got == kIdLength ? id : std::string();
+}
+
+// How long a job takes that nobody kills.
+std::chrono::microseconds whole_life(const Simulator& simulator, const std::string& store) {
+  const auto engine = engine_on(simulator, store);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto job = submit_mortal(*engine, simulator, 0);
+  EXPECT_EQ(why(job), "");
+  if (job) EXPECT_EQ(why(job->wait()), "");
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               begin);
+}
+
+// The process dies between submit and results, at random moments: a new engine on the store delivers all, and the ledger is the bill.
+// WEIR_DEATHS: how often.
 TEST(Job, SurvivesTheDeathOfItsProcess) {
+  const char* wanted = std::getenv("WEIR_DEATHS");
+  const int deaths = wanted != nullptr ? std::atoi(wanted) : 6;
   const Simulator simulator("--time-scale 600");
   const Folder folder;
-  for (int death = 0; death < 6; ++death) {
-    const auto store = folder.path("store-" + std::to_string(death));
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    const auto child = ::fork();
-    if (child == 0) {
-      ::close(ends[0]);
-      const auto engine = engine_on(simulator, store);
-      const auto model =
-          optimized(*engine, simulator, kBoth,
-                    death % 2 == 0 ? "anthropic/claude-sonnet-5" : "openAI/gpt-5.4-nano");
-      const auto job = model->submit(documents(40, long_text(1500)));
-      const auto id = job ? job->id() : std::string(26, '-');
-      (void)!::write(ends[1], id.data(), id.size());
-      for (;;) ::pause();
-    }
-    ::close(ends[1]);
-    std::string id(26, ' ');
-    std::size_t got = 0;
-    while (got < id.size()) {
-      const auto count = ::read(ends[0], id.data() + got, id.size() - got);
-      ASSERT_GT(count, 0);
-      got += static_cast<std::size_t>(count);
-    }
-    ::close(ends[0]);
-    ::usleep(static_cast<useconds_t>(death) * 120'000);
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    const auto engine = engine_on(simulator, store);
-    auto job = engine->job(id);
+  std::vector<std::string> stores{folder.path("whole")};
+  const auto whole = whole_life(simulator, stores.front());
+  std::mt19937_64 random(11);
+  int unfinished = 0;
+  for (int death = 0; death < deaths; ++death) {
+    stores.push_back(folder.path("store-" + std::to_string(death)));
+    const std::chrono::microseconds life(
+        random() % static_cast<std::uint64_t>(std::max<std::int64_t>(1, whole.count())));
+    SCOPED_TRACE("death " + std::to_string(death) + " after " + std::to_string(life.count()) +
+                 " us");
+    const auto id = submit_and_die(simulator, stores.back(), death, life);
+    ASSERT_NE(id, "");
+    const auto engine = engine_on(simulator, stores.back());
+    const auto job = engine->job(id);
     ASSERT_EQ(why(job), "");
-    (void)model_of(*engine, simulator,
-                   death % 2 == 0 ? "anthropic/claude-sonnet-5" : "openAI/gpt-5.4-nano");
+    unfinished += job->status().phase != JobStatus::Phase::kDone;
+    const auto key = model_of(*engine, simulator, mortal_model(death));  // is what it waits for
     ASSERT_EQ(why(job->wait()), "");
-    EXPECT_EQ(job->status().succeeded, 40);
+    std::uint64_t delivered = 0;
+    ASSERT_EQ(why(job->for_each_result([&](std::uint64_t index, Result<Response> response) {
+                EXPECT_EQ(index, delivered++);
+                EXPECT_EQ(why(response), "");
+                return true;
+              })),
+              "");
+    EXPECT_EQ(delivered, kMortal);
   }
-  std::int64_t spent = 0;
-  for (int death = 0; death < 6; ++death) {
-    const auto engine = engine_on(simulator, folder.path("store-" + std::to_string(death)));
-    spent += parse_usd(engine->metrics().summary()->spent_usd)->pico;
-  }
-  EXPECT_EQ(to_usd(Money{spent}), simulator.bill());
+  Money spent;
+  for (const auto& store : stores)
+    spent = spent + *parse_usd(engine_on(simulator, store)->metrics().summary()->spent_usd);
+  EXPECT_EQ(to_usd(spent), simulator.bill());
+  EXPECT_GT(unfinished, 0);  // or no death came in time
+  RecordProperty("deaths", deaths);
+  RecordProperty("unfinished", unfinished);
 }
 
 TEST(Job, AtTheDeadlineOpenSlotsSaySoAndTheJobRunsOn) {
@@ -241,6 +292,96 @@ TEST(Job, FallsBackWhereABatchCannotBeMade) {
   strict.fallback_to_standard = false;
   const auto other = optimized(**engine, simulator, strict);
   for (const auto& answer : other->batch(documents(2))) EXPECT_FALSE(answer);
+}
+
+// What could not be accepted goes by the standard path, whose fault it is not.
+TEST(Job, FallsBackWhereAJobCannotBeAccepted) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  auto strict_options = kBatch;
+  strict_options.fallback_to_standard = false;
+  const auto strict = optimized(*engine, simulator, strict_options);
+  std::filesystem::rename(folder.path() + "/jobs", folder.path() + "/jobs-away");
+  std::ofstream(folder.path() + "/jobs") << "in the way";
+  for (const auto& answer : model->batch(documents(3))) {
+    ASSERT_EQ(why(answer), "");
+    EXPECT_EQ(answer->route, Route::kSync);
+    EXPECT_THAT(answer->fallback_reason, HasSubstr("the job was not accepted: "));
+  }
+  // Under a key the job would be one and the same: single requests cannot promise that.
+  for (const auto& answer : model->batch(documents(2), {.idempotency_key = "letters"}))
+    EXPECT_FALSE(answer);
+  for (const auto& answer : strict->batch(documents(2))) EXPECT_FALSE(answer);
+  EXPECT_EQ(model->batch(documents(1), {.concurrency_max = 0})[0].error().kind,
+            ErrorKind::kInvalidArgument);
+  std::filesystem::remove(folder.path() + "/jobs");
+  std::filesystem::rename(folder.path() + "/jobs-away", folder.path() + "/jobs");
+  EXPECT_EQ(model->batch(documents(2), {.idempotency_key = "letters"})[0]->route, Route::kBatch);
+}
+
+// Accepted, but its store cannot be made: nothing was sent, so it is taken back, and is not done a second time later.
+TEST(Job, FallsBackWhereAJobCannotBegin) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto model = optimized(*engine, simulator, kBatch);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit little{.rlim_cur = 8192, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+    const auto answers = model->batch(documents(1));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, handler);
+    ASSERT_EQ(why(answers[0]), "");
+    EXPECT_EQ(answers[0]->route, Route::kSync);
+    EXPECT_THAT(answers[0]->fallback_reason, HasSubstr(" is waiting: "));
+    EXPECT_TRUE(engine->jobs().empty());
+    EXPECT_EQ(engine->metrics().summary()->spent_usd, simulator.bill());
+  }
+  EXPECT_TRUE(engine_on(simulator, folder.path())->jobs().empty());
+}
+
+// An ended job is not opened at each start; but once somebody has worked on it since, what stands beside it says nothing.
+TEST(Job, TheEndThatIsKeptHoldsOnlyAsLongAsNobodyWorksOnTheJob) {
+  const Folder folder;
+  const Simulator simulator("--time-scale 600");
+  std::string id;
+  {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto job = optimized(*engine, simulator, kBatch)->submit(documents(3));
+    ASSERT_EQ(why(job), "");
+    ASSERT_EQ(why(job->wait()), "");
+    id = job->id();
+  }
+  const auto job_folder = folder.path() + "/jobs/" + id + ".jsonl.weir";
+  const auto end = job_folder + "/end.json";
+  std::stringstream text;
+  text << std::ifstream(end).rdbuf();
+  auto wrong = text.str();
+  const std::string said = R"("succeeded":3)";
+  ASSERT_NE(wrong.find(said), std::string::npos);
+  wrong.replace(wrong.find(said), said.size(), R"("succeeded":2)");
+  const auto succeeded = [&] {
+    const auto engine = engine_on(simulator, folder.path());
+    const auto job = engine->job(id);
+    EXPECT_EQ(why(job->wait()), "");
+    EXPECT_EQ(engine->metrics().summary()->requests, 3);
+    return job->status().succeeded;
+  };
+  std::ofstream(end) << wrong;
+  EXPECT_EQ(succeeded(), 2);  // it was not opened; looking at the ledger changes nothing
+  EXPECT_EQ(succeeded(), 2);
+  const auto store = job_folder + "/store.sqlite";
+  std::filesystem::last_write_time(
+      store, std::filesystem::last_write_time(store) + std::chrono::milliseconds(1));
+  EXPECT_EQ(succeeded(), 3);
+  EXPECT_EQ(succeeded(), 3);  // and that was kept
+  std::ofstream(end) << "{";
+  EXPECT_EQ(succeeded(), 3);
 }
 
 TEST(Cache, MarksTheSystemTextAndReadsItBack) {

@@ -31,7 +31,9 @@ Simulator::Simulator(const std::string& options) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
   // Prices and models are dated: virtual time begins on a fixed day, whatever the day of the test.
-  std::istringstream words("weir sim --listen 127.0.0.1:0 --epoch 2026-11-23T00:00:00Z " + options);
+  const bool own_epoch = options.find("--epoch") != std::string::npos;
+  std::istringstream words("weir sim --listen 127.0.0.1:0 " + options +
+                           (own_epoch ? "" : " --epoch 2026-11-23T00:00:00Z"));
   std::vector<std::string> arguments;
   for (std::string word; words >> word;) arguments.push_back(word);
   std::vector<char*> raw;

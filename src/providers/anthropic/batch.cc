@@ -164,8 +164,10 @@ Result<Step> Machine::on_poll() {
   s_.failures = 0;
   if (has_ended(s_.batch)) return begin_collect("");
   if (s_.cancel_wanted && !s_.adopted && s_.batch.status != "canceling") return send_cancel("");
+  // Its retry-after (10 s, always) says how soon is too soon; how seldom is soon enough, the limits say.
   const auto told = provider::retry_after(event_.response.headers, context_.now);
-  return wait(Phase::kPollWait, told ? Duration(*told) : poll_delay(), "");
+  const auto ours = poll_delay();
+  return wait(Phase::kPollWait, told ? std::max(Duration(*told), ours) : ours, "");
 }
 
 Step Machine::cancel_by_request() {

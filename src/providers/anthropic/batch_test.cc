@@ -47,7 +47,7 @@ TEST(AnthropicBatch, TheWholeLife) {
   EXPECT_EQ(script.last.view.provider_batch_id, "msgbatch_01Own");
 }
 
-TEST(AnthropicBatch, PollsGrowToTheLimitAndRetryAfterWins) {
+TEST(AnthropicBatch, PollsGrowToTheLimitAndRetryAfterIsTheLeast) {
   Script script = created();
   std::vector<std::int64_t> waits;
   const std::string running = object("msgbatch_01Own", "in_progress", kStart);
@@ -57,9 +57,9 @@ TEST(AnthropicBatch, PollsGrowToTheLimitAndRetryAfterWins) {
   }
   EXPECT_EQ(waits, (std::vector<std::int64_t>{10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 60, 60}));
   script.timer().answer(200, running, {{"retry-after", "10"}});
-  EXPECT_EQ(script.waiting(), seconds(10));
-  script.timer().answer(200, running, {{"retry-after", "0"}});
-  EXPECT_EQ(script.waiting(), seconds(1));
+  EXPECT_EQ(script.waiting(), seconds(60));
+  script.timer().answer(200, running, {{"retry-after", "90"}});
+  EXPECT_EQ(script.waiting(), seconds(90));
 }
 
 TEST(AnthropicBatch, AnUnknownStatusRuns) {

@@ -43,7 +43,7 @@ class OpenAI final : public provider::Adapter {
     http::RequestPlan plan{
         .method = http::Method::kPost,
         .target = http::join_path(call.credentials.base_path, "/chat/completions"),
-        .headers = chat::bearer_headers(call.credentials.key, true),
+        .headers = chat::bearer_headers(call.credentials, true),
         .body = {}};
     plan.headers.add("x-client-request-id", std::string(call.attempt_id));
     plan.body.emplace_back(std::move(body));
@@ -73,7 +73,7 @@ class OpenAI final : public provider::Adapter {
     return {.method = http::Method::kGet,
             .target = http::join_path(credentials.base_path,
                                       fmt::format("/models/{}", http::percent_encode(model))),
-            .headers = chat::bearer_headers(credentials.key, false),
+            .headers = chat::bearer_headers(credentials, false),
             .body = {}};
   }
 

@@ -50,10 +50,21 @@ struct CallDesk::Ticket {
   std::condition_variable changed;
   std::string text;  // streamed, and not taken yet
   std::optional<Result<CallOutcome>> outcome;
+  Done done;  // instead of a thread that waits
 
   void push(std::string&& more) {
-    const std::scoped_lock lock(mutex);
-    text += more;
+    {
+      const std::scoped_lock lock(mutex);
+      text += more;
+    }
+    changed.notify_one();  // not under the lock: it would be woken to wait for that
+  }
+  void end(Result<CallOutcome>&& result) {
+    if (done) return done(std::move(result));
+    {
+      const std::scoped_lock lock(mutex);
+      outcome = std::move(result);
+    }
     changed.notify_one();
   }
 };
@@ -102,8 +113,8 @@ Money ceiling_of(const CallSpec& spec, std::uint64_t bytes, Time now) {
 
 }  // namespace
 
-CallDesk::CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder)
-    : calls_(calls), jobs_(jobs), clock_(clock), folder_(std::move(folder)), pulse_(calls.io()) {
+CallDesk::CallDesk(HttpLoop& calls, Loop& books, runtime::RuntimeClock& clock, std::string folder)
+    : calls_(calls), books_(books), clock_(clock), folder_(std::move(folder)), pulse_(calls.io()) {
   calls_.post([this] { beat(); });
 }
 
@@ -119,23 +130,37 @@ Result<void> CallDesk::add(const TargetPtr& target) {
   return {};
 }
 
+// Hands the ticket to the loop.
+Result<void> CallDesk::enter(const TicketPtr& ticket) {
+  const auto& spec = ticket->spec;
+  if (spec.deadline) ticket->until = clock_.now() + *spec.deadline;
+  const auto name = CallLedger::folder_name(*spec.target);
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) return std::unexpected(gone("the engine has stopped"));
+  const auto found = ledgers_.find(name);
+  WEIR_ASSERT(found != ledgers_.end());
+  ticket->ledger = found->second.get();
+  calls_.post([this, ticket] {
+    running_.emplace(ticket.get(), ticket);
+    auto slot = ticket->signal.slot();
+    asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
+  });
+  return {};
+}
+
+void CallDesk::begin(CallSpec spec, Done done) {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->spec = std::move(spec);
+  ticket->done = std::move(done);
+  if (auto entered = enter(ticket); !entered)
+    ticket->end(std::unexpected(std::move(entered).error()));
+}
+
 Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
                                       const std::stop_token& stop) {
   auto ticket = std::make_shared<Ticket>();
   ticket->spec = std::move(spec);
-  if (ticket->spec.deadline) ticket->until = clock_.now() + *ticket->spec.deadline;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (stopped_) return std::unexpected(gone("the engine has stopped"));
-    const auto found = ledgers_.find(CallLedger::folder_name(*ticket->spec.target));
-    WEIR_ASSERT(found != ledgers_.end());
-    ticket->ledger = found->second.get();
-    calls_.post([this, ticket] {
-      running_.emplace(ticket.get(), ticket);
-      auto slot = ticket->signal.slot();
-      asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
-    });
-  }
+  WEIR_CHECK(enter(ticket));
   const auto give_up = [this, ticket] {
     calls_.post([ticket] {
       ticket->cancelled = true;
@@ -166,9 +191,7 @@ CallDesk::Line& CallDesk::line_of(const Target& target) {
 
 void CallDesk::finish(const TicketPtr& ticket, Result<CallOutcome> outcome) {
   running_.erase(ticket.get());
-  const std::scoped_lock lock(ticket->mutex);
-  ticket->outcome = std::move(outcome);
-  ticket->changed.notify_one();
+  ticket->end(std::move(outcome));
 }
 
 asio::awaitable<bool> CallDesk::pause(TicketPtr ticket, Duration duration) {
@@ -290,21 +313,21 @@ void CallDesk::beat() {
   });
 }
 
-// What is settled goes to the disk: the journal here, the ledger on the jobs' loop.
-void CallDesk::flush() {
+// They stay where they are until the end.
+std::vector<CallLedger*> CallDesk::ledgers() {
+  std::vector<CallLedger*> out;
   const std::scoped_lock lock(mutex_);
-  for (auto& [name, ledger] : ledgers_) {
-    if (auto synced = ledger->sync(); !synced) ledger->stored(synced);
-    auto entries = ledger->take_settled();
-    if (entries.empty()) continue;
-    ++storing_;
-    auto* one = ledger.get();
-    jobs_.post([this, one, lot = std::move(entries)] {
-      auto stored = one->store(lot);
-      calls_.post([this, one, stored = std::move(stored)] {
-        one->stored(stored);
-        --storing_;
-      });
+  for (const auto& [name, ledger] : ledgers_) out.push_back(ledger.get());
+  return out;
+}
+
+// What is settled goes to the disk; the disk is waited for on the books' loop.
+void CallDesk::flush() {
+  for (auto* ledger : ledgers()) {
+    auto lot = ledger->take();
+    if (!lot) continue;
+    books_.post([this, ledger, lot = std::move(*lot)] {
+      calls_.post([ledger, stored = ledger->store(lot)] { ledger->stored(stored); });
     });
   }
 }
@@ -330,9 +353,7 @@ void CallDesk::settle() {
   const auto settled = [this] {
     return calls_.call([this] {
       flush();
-      return storing_ == 0 && std::ranges::none_of(ledgers_, [](const auto& one) {
-               return one.second->unsettled();
-             });
+      return std::ranges::none_of(ledgers(), &CallLedger::unsettled);
     });
   };
   (void)wait_until(settled, std::chrono::steady_clock::now() + std::chrono::seconds(5));

@@ -1,13 +1,15 @@
 #pragma once
-// Single requests by the standard API: within the account's limits, retried, each attempt booked. Blocks the calling thread; the work
-// is a coroutine on the calls' loop. Thread-safe.
+// Single requests by the standard API: within the account's limits, retried, each attempt booked. The work is a coroutine on the calls'
+// loop, which waits for no disk and no other loop. Thread-safe.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "engine/account.h"
 #include "library/call_ledger.h"
@@ -34,13 +36,17 @@ struct CallSpec {
 
 class CallDesk {
  public:
-  CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder);
+  CallDesk(HttpLoop& calls, Loop& books, runtime::RuntimeClock& clock, std::string folder);
   ~CallDesk();
 
   /// Opens the target's ledger. Blocks on the disk. @error kUnavailable, kInternal.
   Result<void> add(const TargetPtr& target);
   /// @param on_chunk where the request asks for a stream. @error as ChatModel::invoke.
   Result<CallOutcome> perform(CallSpec spec, const OnChunk& on_chunk, const std::stop_token& stop);
+  /// Without a stream and without waiting: `done` is called once, on the calls' loop, and must neither block nor run what is not
+  /// Weir's; at once where nothing could be begun.
+  using Done = std::function<void(Result<CallOutcome>)>;
+  void begin(CallSpec spec, Done done);
   /// Until what is booked so far stands in the store, for a few seconds at most.
   void settle();
   /// No call is begun any more; those in flight are awaited until then, then given up. The ledgers are in the store when it returns.
@@ -54,6 +60,7 @@ class CallDesk {
     engine::Account::Seat plain = account.join(), urgent = account.join(true);
   };
   using TicketPtr = std::shared_ptr<Ticket>;
+  Result<void> enter(const TicketPtr& ticket);
   asio::awaitable<void> run(TicketPtr ticket);
   asio::awaitable<Result<void>> wait_for_turn(TicketPtr ticket);
   asio::awaitable<Result<CallOutcome>> attempt(TicketPtr ticket);
@@ -61,10 +68,11 @@ class CallDesk {
   void finish(const TicketPtr& ticket, Result<CallOutcome> outcome);
   void beat();
   void flush();
+  std::vector<CallLedger*> ledgers();
   Line& line_of(const Target& target);
 
-  Loop& calls_;
-  Loop& jobs_;
+  HttpLoop& calls_;
+  Loop& books_;
   runtime::RuntimeClock& clock_;
   const std::string folder_;
   std::mutex mutex_;  // guards what other threads touch: ledgers_ (insertion), stopped_
@@ -77,7 +85,6 @@ class CallDesk {
   std::map<std::string, std::unique_ptr<Line>> lines_;
   std::map<Ticket*, TicketPtr> running_;
   asio::steady_timer pulse_;
-  std::size_t storing_ = 0;
 };
 
 }  // namespace weir::library

@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t kCallConnectionsMax = 256;
 constexpr std::size_t kJobConnectionsMax = 256;
-// Planning and encoding wait for single requests, which somebody waits for.
-constexpr int kJobNiceness = 5;
 // Memory that looks like files; without it an engine in memory uses the folder for temporary files.
 constexpr const char* kMemoryFolder = "/dev/shm";
 
@@ -84,9 +82,11 @@ Result<void> Host::open() {
   WEIR_CHECK(make_folder());
   WEIR_TRY(lock_, runtime::StoreLock::acquire(folder_, runtime::SystemClock().now()));
   WEIR_CHECK(runtime::make_private_folder(folder_ + "/calls"));
-  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax, 0);
-  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax, kJobNiceness);
-  calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls");
+  book_loop_ = std::make_unique<Loop>("weir-books", background());
+  call_loop_ = std::make_unique<HttpLoop>("weir-calls", runtime::ThreadPriority::kPrompt,
+                                          kCallConnectionsMax);
+  job_loop_ = std::make_unique<HttpLoop>("weir-jobs", background(), kJobConnectionsMax);
+  calls_ = std::make_unique<CallDesk>(*call_loop_, *book_loop_, *clock_, folder_ + "/calls");
   records_ = std::make_unique<Records>(folder_ + "/calls");
   jobs_ = std::make_unique<JobDesk>(
       DeskParts{.loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = log_},
@@ -95,6 +95,15 @@ Result<void> Host::open() {
   if (settings_.has_file())
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   return {};
+}
+
+runtime::ThreadPriority Host::background() const {
+  switch (options_.background) {
+    case Background::kNormal: return runtime::ThreadPriority::kNormal;
+    case Background::kLow: return runtime::ThreadPriority::kBackground;
+    case Background::kIdle: return runtime::ThreadPriority::kIdle;
+  }
+  return runtime::ThreadPriority::kBackground;
 }
 
 // A second is soon enough for a person, and one stat() a second costs nothing.
@@ -189,6 +198,7 @@ Result<void> Host::stop(std::chrono::milliseconds deadline) {
   const bool calls = !calls_ || calls_->stop(until);
   call_loop_->join();
   job_loop_->join();
+  book_loop_->join();
   lock_.reset();
   std::error_code ignored;
   if (options_.in_memory) std::filesystem::remove_all(folder_, ignored);

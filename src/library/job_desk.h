@@ -57,7 +57,7 @@ using JobPtr = std::shared_ptr<Job::Impl>;
 
 /// What the desk works with; borrowed.
 struct DeskParts {
-  Loop& loop;
+  HttpLoop& loop;
   runtime::RuntimeClock& clock;
   const Hooks& hooks;
   const LogSink& log;

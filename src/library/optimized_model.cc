@@ -114,6 +114,27 @@ void OptimizedModel::Impl::observe(const Response& response, bool hinted) {
   if (!few) few_told_ = false;
 }
 
+Result<Response> OptimizedModel::Impl::finish(Result<Response> response, const Request& request,
+                                              const CallOptions& call, bool hinted,
+                                              std::stop_token stop) {
+  // What the provider refuses may be our hint: the caller's own request decides.
+  if (!response && hinted && options.fallback_to_standard &&
+      (response.error().kind == ErrorKind::kInvalidArgument ||
+       response.error().kind == ErrorKind::kUnsupported)) {
+    const auto why = "sent again without cache hints: " + response.error().message;
+    response = base->invoke(request, call, std::move(stop));
+    if (response) {
+      response->fallback_reason = why;
+      host->fell_back(subject(), why);
+    }
+    return response;
+  }
+  if (!response) return response;
+  observe(*response, hinted);
+  if (native == nullptr) record({response});
+  return response;
+}
+
 library::JobPolicy OptimizedModel::Impl::policy() const {
   library::JobPolicy out{
       .caching = caching() && options.cache.strategy != CacheStrategy::kNone,
@@ -230,23 +251,8 @@ Result<Response> OptimizedModel::invoke(const Request& request, const CallOption
                                         std::stop_token stop) {
   auto prepared = request;
   const bool hinted = !impl_->idle() && impl_->prepare(prepared);
-  auto response = impl_->base->invoke(hinted ? prepared : request, options, stop);
-  // What the provider refuses may be our hint: the caller's own request decides.
-  if (!response && hinted && impl_->options.fallback_to_standard &&
-      (response.error().kind == ErrorKind::kInvalidArgument ||
-       response.error().kind == ErrorKind::kUnsupported)) {
-    const auto why = "sent again without cache hints: " + response.error().message;
-    response = impl_->base->invoke(request, options, std::move(stop));
-    if (response) {
-      response->fallback_reason = why;
-      impl_->host->fell_back(impl_->subject(), why);
-    }
-    return response;
-  }
-  if (!response) return response;
-  impl_->observe(*response, hinted);
-  if (impl_->native == nullptr) impl_->record({response});
-  return response;
+  return impl_->finish(impl_->base->invoke(hinted ? prepared : request, options, stop), request,
+                       options, hinted, stop);
 }
 
 Result<Response> OptimizedModel::stream(const Request& request, const OnChunk& on_chunk,

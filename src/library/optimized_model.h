@@ -30,6 +30,9 @@ class [[gnu::visibility("hidden")]] OptimizedModel::Impl {
   /// The request with hints, where they are expected to pay. @return whether any was added.
   bool prepare(Request& request);
   void observe(const Response& response, bool hinted);
+  /// What the caller gets of the base's answer to its request, which was sent with hints or as it was.
+  Result<Response> finish(Result<Response> response, const Request& request,
+                          const CallOptions& call, bool hinted, std::stop_token stop);
   [[nodiscard]] std::string subject() const;
 
   /// A durable job. Where `strict`, a request that cannot be sent refuses all of them; else it ends failed by itself.

@@ -183,10 +183,16 @@ Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
   }
 }
 
-CallDesk::Line& CallDesk::line_of(const Target& target) {
-  auto& line = lines_[target.account_key()];
-  if (!line) line = std::make_unique<Line>();
+CallDesk::Line& CallDesk::line_of(const std::string& account) {
+  auto& line = lines_[account];
+  if (line) return *line;
+  line = std::make_unique<Line>();
+  if (tell_) line->account.on_news([this, account](const auto& news) { tell_(account, news); });
   return *line;
+}
+
+void CallDesk::hear(const std::string& account, const engine::Account::News& news) {
+  calls_.post([this, account, news] { line_of(account).account.hear(news); });
 }
 
 void CallDesk::finish(const TicketPtr& ticket, Result<CallOutcome> outcome) {
@@ -208,7 +214,7 @@ asio::awaitable<Result<void>> CallDesk::wait_for_turn(TicketPtr ticket) {
     if (ticket->cancelled) co_return std::unexpected(cancelled());
     const auto now = clock_.now();
     if (ticket->until && now >= *ticket->until) co_return std::unexpected(too_late());
-    auto& line = line_of(*ticket->spec.target);
+    auto& line = line_of(ticket->spec.target->account_key());
     const auto seat = ticket->spec.urgent ? line.urgent : line.plain;
     if (ticket->ledger->has_room() && line.account.may_send(seat, 0, now)) {
       line.account.sent(seat, 0, now);
@@ -249,7 +255,7 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
   CallSink sink(std::move(decoder), std::move(on_text));
   auto sent = co_await calls_.client().send(std::move(request), &sink);
   now = clock_.now();
-  auto& account = line_of(target).account;
+  auto& account = line_of(target.account_key()).account;
   account.observed(target.adapter->rate_limits(sink.response.headers, now));
   if (!sent && !sink.broken) {
     if (sent.error().kind == ErrorKind::kUnavailable) {
@@ -282,7 +288,7 @@ asio::awaitable<void> CallDesk::run(TicketPtr ticket) {
     auto turn = co_await wait_for_turn(ticket);
     if (!turn) co_return finish(ticket, std::unexpected(std::move(turn).error()));
     auto outcome = co_await attempt(ticket);
-    auto& line = line_of(*ticket->spec.target);
+    auto& line = line_of(ticket->spec.target->account_key());
     line.account.over(ticket->spec.urgent ? line.urgent : line.plain);
     if (outcome) {
       outcome->attempts = ++ticket->attempts;

@@ -47,6 +47,11 @@ class CallDesk {
   /// Weir's; at once where nothing could be begun.
   using Done = std::function<void(Result<CallOutcome>)>;
   void begin(CallSpec spec, Done done);
+  /// What a provider told an account's requests, by Target::account_key(), goes to `tell`, on the calls' loop. Before the first call.
+  using Tell = std::function<void(const std::string& account, const engine::Account::News& news)>;
+  void on_news(Tell tell) { tell_ = std::move(tell); }
+  /// What it told jobs of the account.
+  void hear(const std::string& account, const engine::Account::News& news);
   /// Until what is booked so far stands in the store, for a few seconds at most.
   void settle();
   /// No call is begun any more; those in flight are awaited until then, then given up. The ledgers are in the store when it returns.
@@ -69,12 +74,13 @@ class CallDesk {
   void beat();
   void flush();
   std::vector<CallLedger*> ledgers();
-  Line& line_of(const Target& target);
+  Line& line_of(const std::string& account);
 
   HttpLoop& calls_;
   Loop& books_;
   runtime::RuntimeClock& clock_;
   const std::string folder_;
+  Tell tell_;
   std::mutex mutex_;  // guards what other threads touch: ledgers_ (insertion), stopped_
   std::map<std::string, std::unique_ptr<CallLedger>> ledgers_;
   bool stopped_ = false;  // no new calls

@@ -91,6 +91,9 @@ Result<void> Host::open() {
   jobs_ = std::make_unique<JobDesk>(
       DeskParts{.loop = *job_loop_, .clock = *clock_, .hooks = options_.hooks, .log = log_},
       folder_ + "/jobs");
+  // Either loop sends for an account by what it knows itself: each hears what the other was told.
+  calls_->on_news([this](const auto& account, const auto& news) { jobs_->hear(account, news); });
+  jobs_->on_news([this](const auto& account, const auto& news) { calls_->hear(account, news); });
   WEIR_CHECK(jobs_->load([this](const JobMeta& meta) { return without_key(meta); }));
   if (settings_.has_file())
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });

@@ -80,6 +80,10 @@ class JobDesk {
   Result<JobPtr> find(std::string_view id);
   std::vector<JobPtr> all();
   void cancel(const JobPtr& job);
+  /// As CallDesk has them: what providers told jobs goes to `tell`, on the jobs' loop; what they told single requests is heard here.
+  using Tell = std::function<void(const std::string& account, const engine::Account::News& news)>;
+  void on_news(Tell tell) { tell_ = std::move(tell); }
+  void hear(const std::string& account, const engine::Account::News& news);
   bool stop(std::chrono::steady_clock::time_point until);
 
  private:
@@ -91,11 +95,12 @@ class JobDesk {
   void update(RunningJob& running);
   void ended(RunningJob& running, const Result<void>& outcome);
   void tell_fallbacks(const RunningJob& running);
-  engine::Account* account_of(const Target& target);
+  engine::Account* account_of(const std::string& account);
 
   const DeskParts parts_;
   const std::string folder_;
   const std::size_t running_max_;
+  Tell tell_;
   std::mutex mutex_;
   std::map<std::string, JobPtr, std::less<>> jobs_;
   std::map<std::string, std::string> by_key_;  // idempotency key -> id

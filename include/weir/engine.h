@@ -18,6 +18,14 @@ namespace weir {
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 using LogSink = std::function<void(LogLevel level, std::string_view line)>;
 
+/// How the threads that write, send and collect batches share the processors with the program's own. Single requests, urgent ones
+/// among them, are no part of it: somebody waits for them. Linux; a thread only ever steps back, which needs no privilege.
+enum class Background : std::uint8_t {
+  kNormal,  // as any other thread
+  kLow,  // the program's threads and single requests go first; a seventieth of a processor stays (SCHED_BATCH, nice 19)
+  kIdle  // only what nobody else wants (SCHED_IDLE): where the processors are always busy, jobs hardly go on
+};
+
 struct EngineOptions {
   std::string store = {};  // a folder, made 0700 when it is not there
   bool in_memory =
@@ -26,6 +34,7 @@ struct EngineOptions {
   LogSink log_sink = {};         // called on any thread; never a secret, never a prompt
   std::string clock = {};        // "": the system's; "sim:URL": the simulator's (loopback only)
   Hooks hooks = {};
+  Background background = Background::kLow;
 };
 
 struct ModelOptions {

@@ -87,11 +87,16 @@ void Account::succeeded() {
 }
 
 Time Account::limited(const Error& error, Random& random, Time now) {
+  const Time until = now + backoff(0, error, random);
+  slow_down(until);
+  if (tell_) tell_({.limits = {}, .refused_until = until});
+  return until;
+}
+
+void Account::slow_down(Time until) {
   successes_ = 0;
   concurrency_ = std::max<std::uint64_t>(1, concurrency_ / 2);
-  const Time until = now + backoff(0, error, random);
   pause(until);
-  return until;
 }
 
 void Account::pause(Time until) { pause_until_ = std::max(pause_until_.value_or(until), until); }
@@ -99,6 +104,16 @@ void Account::pause(Time until) { pause_until_ = std::max(pause_until_.value_or(
 void Account::observed(const provider::RateLimits& limits) {
   if (limits.requests) requests_ = limits.requests;
   if (limits.tokens) tokens_ = limits.tokens;
+  if (tell_ && (limits.requests || limits.tokens)) tell_({.limits = limits, .refused_until = {}});
+}
+
+void Account::hear(const News& news) {
+  const auto take_newer = [](auto& known, const auto& told) {
+    if (told && (!known || known->seen_at <= told->seen_at)) known = told;
+  };
+  take_newer(requests_, news.limits.requests);
+  take_newer(tokens_, news.limits.tokens);
+  if (news.refused_until) slow_down(*news.refused_until);
 }
 
 std::optional<Time> Account::paused_until(Time now) const {

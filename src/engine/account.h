@@ -39,6 +39,17 @@ class Account {
   /// Nothing is sent before `until`: the address cannot be reached, …
   void pause(Time until);
   void observed(const provider::RateLimits& limits);
+
+  /// What the provider told a user of the account, for others that use it too and keep an Account of their own (on another thread).
+  struct News {
+    provider::RateLimits limits;
+    std::optional<Time> refused_until;  // it was refused for the rate
+  };
+  /// `tell` is called when the provider told this one something; it must not call back into the account.
+  void on_news(std::function<void(const News&)> tell) { tell_ = std::move(tell); }
+  /// The same as if it had been told to this one, but goes no further. What is older than what is known changes nothing.
+  void hear(const News& news);
+
   /// Whether the job was refused, and has had no turn since.
   [[nodiscard]] bool waits(Seat seat) const { return seats_.at(seat).waits; }
   [[nodiscard]] BatchQuota& batches() { return batches_; }
@@ -58,7 +69,9 @@ class Account {
   };
   [[nodiscard]] std::uint64_t share(const Place& place) const;
   void wake();
+  void slow_down(Time until);
 
+  std::function<void(const News&)> tell_;
   std::uint64_t concurrency_max_, concurrency_;
   std::uint64_t successes_ = 0, in_flight_ = 0;
   std::map<Seat, Place> seats_;

@@ -116,5 +116,34 @@ TEST_F(AccountTest, TokensAreALimitToo) {
   EXPECT_EQ(send(one_, 1, 5000), 1U) << "larger than the window: alone";
 }
 
+TEST_F(AccountTest, WhatOneIsToldAnotherHears) {
+  Account other{8};
+  const auto seat = other.join();
+  account_.on_news([&](const Account::News& news) { other.hear(news); });
+  see(100, 0, 60s);
+  EXPECT_FALSE(other.may_send(seat, 10, now_));
+  EXPECT_EQ(other.paused_until(now_), account_.paused_until(now_));
+  now_ += 60s;
+  EXPECT_TRUE(other.may_send(seat, 10, now_));
+  account_.limited({.kind = ErrorKind::kRateLimited, .retry_after = 30s}, random_, now_);
+  EXPECT_EQ(other.concurrency(), 4U);
+  EXPECT_EQ(other.paused_until(now_), now_ + 30s);
+}
+
+TEST_F(AccountTest, WhatIsHeardGoesNoFurtherAndIsNeverOlder) {
+  int told = 0;
+  account_.on_news([&](const Account::News&) { ++told; });
+  see(100, 50, 60s);
+  EXPECT_EQ(told, 1);
+  const provider::RateWindow used_up{100, 0, now_ - 1s, now_ + 60s};
+  account_.hear({.limits = {.requests = used_up, .tokens = {}}, .refused_until = {}});
+  EXPECT_FALSE(account_.paused_until(now_));
+  const provider::RateWindow newer{100, 0, now_ + 1s, now_ + 60s};
+  account_.hear({.limits = {.requests = newer, .tokens = {}}, .refused_until = {}});
+  EXPECT_TRUE(account_.paused_until(now_ + 1s));
+  account_.observed({});
+  EXPECT_EQ(told, 1);
+}
+
 }  // namespace
 }  // namespace weir::engine

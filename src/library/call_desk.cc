@@ -50,10 +50,21 @@ struct CallDesk::Ticket {
   std::condition_variable changed;
   std::string text;  // streamed, and not taken yet
   std::optional<Result<CallOutcome>> outcome;
+  Done done;  // instead of a thread that waits
 
   void push(std::string&& more) {
-    const std::scoped_lock lock(mutex);
-    text += more;
+    {
+      const std::scoped_lock lock(mutex);
+      text += more;
+    }
+    changed.notify_one();  // not under the lock: it would be woken to wait for that
+  }
+  void end(Result<CallOutcome>&& result) {
+    if (done) return done(std::move(result));
+    {
+      const std::scoped_lock lock(mutex);
+      outcome = std::move(result);
+    }
     changed.notify_one();
   }
 };
@@ -102,10 +113,10 @@ Money ceiling_of(const CallSpec& spec, std::uint64_t bytes, Time now) {
 
 }  // namespace
 
-CallDesk::CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder,
+CallDesk::CallDesk(HttpLoop& calls, Loop& books, runtime::RuntimeClock& clock, std::string folder,
                    CallLedger::Booked booked)
     : calls_(calls),
-      jobs_(jobs),
+      books_(books),
       clock_(clock),
       folder_(std::move(folder)),
       booked_(std::move(booked)),
@@ -126,25 +137,38 @@ Result<void> CallDesk::add(const TargetPtr& target, const std::string& workload)
   return {};
 }
 
+// Hands the ticket to the loop.
+Result<void> CallDesk::enter(const TicketPtr& ticket) {
+  const auto& spec = ticket->spec;
+  if (!spec.workload.empty()) WEIR_CHECK(add(spec.target, spec.workload));
+  if (spec.deadline) ticket->until = clock_.now() + *spec.deadline;
+  const auto name = CallLedger::folder_name(*spec.target, spec.workload);
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) return std::unexpected(gone("the engine has stopped"));
+  const auto found = ledgers_.find(name);
+  WEIR_ASSERT(found != ledgers_.end());
+  ticket->ledger = found->second.get();
+  calls_.post([this, ticket] {
+    running_.emplace(ticket.get(), ticket);
+    auto slot = ticket->signal.slot();
+    asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
+  });
+  return {};
+}
+
+void CallDesk::begin(CallSpec spec, Done done) {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->spec = std::move(spec);
+  ticket->done = std::move(done);
+  if (auto entered = enter(ticket); !entered)
+    ticket->end(std::unexpected(std::move(entered).error()));
+}
+
 Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
                                       const std::stop_token& stop) {
   auto ticket = std::make_shared<Ticket>();
   ticket->spec = std::move(spec);
-  const auto& workload = ticket->spec.workload;
-  if (!workload.empty()) WEIR_CHECK(add(ticket->spec.target, workload));
-  if (ticket->spec.deadline) ticket->until = clock_.now() + *ticket->spec.deadline;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (stopped_) return std::unexpected(gone("the engine has stopped"));
-    const auto found = ledgers_.find(CallLedger::folder_name(*ticket->spec.target, workload));
-    WEIR_ASSERT(found != ledgers_.end());
-    ticket->ledger = found->second.get();
-    calls_.post([this, ticket] {
-      running_.emplace(ticket.get(), ticket);
-      auto slot = ticket->signal.slot();
-      asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
-    });
-  }
+  WEIR_CHECK(enter(ticket));
   const auto give_up = [this, ticket] {
     calls_.post([ticket] {
       ticket->cancelled = true;
@@ -167,17 +191,21 @@ Result<CallOutcome> CallDesk::perform(CallSpec spec, const OnChunk& on_chunk,
   }
 }
 
-CallDesk::Line& CallDesk::line_of(const Target& target) {
-  auto& line = lines_[target.account_key()];
-  if (!line) line = std::make_unique<Line>();
+CallDesk::Line& CallDesk::line_of(const std::string& account) {
+  auto& line = lines_[account];
+  if (line) return *line;
+  line = std::make_unique<Line>();
+  if (tell_) line->account.on_news([this, account](const auto& news) { tell_(account, news); });
   return *line;
+}
+
+void CallDesk::hear(const std::string& account, const engine::Account::News& news) {
+  calls_.post([this, account, news] { line_of(account).account.hear(news); });
 }
 
 void CallDesk::finish(const TicketPtr& ticket, Result<CallOutcome> outcome) {
   running_.erase(ticket.get());
-  const std::scoped_lock lock(ticket->mutex);
-  ticket->outcome = std::move(outcome);
-  ticket->changed.notify_one();
+  ticket->end(std::move(outcome));
 }
 
 asio::awaitable<bool> CallDesk::pause(TicketPtr ticket, Duration duration) {
@@ -194,7 +222,7 @@ asio::awaitable<Result<void>> CallDesk::wait_for_turn(TicketPtr ticket) {
     if (ticket->cancelled) co_return std::unexpected(cancelled());
     const auto now = clock_.now();
     if (ticket->until && now >= *ticket->until) co_return std::unexpected(too_late());
-    auto& line = line_of(*ticket->spec.target);
+    auto& line = line_of(ticket->spec.target->account_key());
     const auto seat = ticket->spec.urgent ? line.urgent : line.plain;
     if (ticket->ledger->has_room() && line.account.may_send(seat, 0, now)) {
       line.account.sent(seat, 0, now);
@@ -235,7 +263,7 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
   CallSink sink(std::move(decoder), std::move(on_text));
   auto sent = co_await calls_.client().send(std::move(request), &sink);
   now = clock_.now();
-  auto& account = line_of(target).account;
+  auto& account = line_of(target.account_key()).account;
   account.observed(target.adapter->rate_limits(sink.response.headers, now));
   if (!sent && !sink.broken) {
     if (sent.error().kind == ErrorKind::kUnavailable) {
@@ -268,7 +296,7 @@ asio::awaitable<void> CallDesk::run(TicketPtr ticket) {
     auto turn = co_await wait_for_turn(ticket);
     if (!turn) co_return finish(ticket, std::unexpected(std::move(turn).error()));
     auto outcome = co_await attempt(ticket);
-    auto& line = line_of(*ticket->spec.target);
+    auto& line = line_of(ticket->spec.target->account_key());
     line.account.over(ticket->spec.urgent ? line.urgent : line.plain);
     if (outcome) {
       outcome->attempts = ++ticket->attempts;
@@ -299,21 +327,21 @@ void CallDesk::beat() {
   });
 }
 
-// What is settled goes to the disk: the journal here, the ledger on the jobs' loop.
-void CallDesk::flush() {
+// They stay where they are until the end.
+std::vector<CallLedger*> CallDesk::ledgers() {
+  std::vector<CallLedger*> out;
   const std::scoped_lock lock(mutex_);
-  for (auto& [name, ledger] : ledgers_) {
-    if (auto synced = ledger->sync(); !synced) ledger->stored(synced);
-    auto entries = ledger->take_settled();
-    if (entries.empty()) continue;
-    ++storing_;
-    auto* one = ledger.get();
-    jobs_.post([this, one, lot = std::move(entries)] {
-      auto stored = one->store(lot);
-      calls_.post([this, one, stored = std::move(stored)] {
-        one->stored(stored);
-        --storing_;
-      });
+  for (const auto& [name, ledger] : ledgers_) out.push_back(ledger.get());
+  return out;
+}
+
+// What is settled goes to the disk; the disk is waited for on the books' loop.
+void CallDesk::flush() {
+  for (auto* ledger : ledgers()) {
+    auto lot = ledger->take();
+    if (!lot) continue;
+    books_.post([this, ledger, lot = std::move(*lot)] {
+      calls_.post([ledger, stored = ledger->store(lot)] { ledger->stored(stored); });
     });
   }
 }
@@ -339,9 +367,7 @@ void CallDesk::settle() {
   const auto settled = [this] {
     return calls_.call([this] {
       flush();
-      return storing_ == 0 && std::ranges::none_of(ledgers_, [](const auto& one) {
-               return one.second->unsettled();
-             });
+      return std::ranges::none_of(ledgers(), &CallLedger::unsettled);
     });
   };
   (void)wait_until(settled, std::chrono::steady_clock::now() + std::chrono::seconds(5));

@@ -1,13 +1,15 @@
 #pragma once
-// Single requests by the standard API: within the account's limits, retried, each attempt booked. Blocks the calling thread; the work
-// is a coroutine on the calls' loop. Thread-safe.
+// Single requests by the standard API: within the account's limits, retried, each attempt booked. The work is a coroutine on the calls'
+// loop, which waits for no disk and no other loop. Thread-safe.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "engine/account.h"
 #include "library/call_ledger.h"
@@ -35,7 +37,7 @@ struct CallSpec {
 
 class CallDesk {
  public:
-  CallDesk(Loop& calls, Loop& jobs, runtime::RuntimeClock& clock, std::string folder,
+  CallDesk(HttpLoop& calls, Loop& books, runtime::RuntimeClock& clock, std::string folder,
            CallLedger::Booked booked);
   ~CallDesk();
 
@@ -43,6 +45,15 @@ class CallDesk {
   Result<void> add(const TargetPtr& target, const std::string& workload = {});
   /// @param on_chunk where the request asks for a stream. @error as ChatModel::invoke.
   Result<CallOutcome> perform(CallSpec spec, const OnChunk& on_chunk, const std::stop_token& stop);
+  /// Without a stream and without waiting: `done` is called once, on the calls' loop, and must neither block nor run what is not
+  /// Weir's; at once where nothing could be begun.
+  using Done = std::function<void(Result<CallOutcome>)>;
+  void begin(CallSpec spec, Done done);
+  /// What a provider told an account's requests, by Target::account_key(), goes to `tell`, on the calls' loop. Before the first call.
+  using OnNews = std::function<void(const std::string& account, const engine::Account::News& news)>;
+  void on_news(OnNews tell) { tell_ = std::move(tell); }
+  /// What it told jobs of the account.
+  void hear(const std::string& account, const engine::Account::News& news);
   /// Until what is booked so far stands in the store, for a few seconds at most.
   void settle();
   /// No call is begun any more; those in flight are awaited until then, then given up. The ledgers are in the store when it returns.
@@ -56,6 +67,7 @@ class CallDesk {
     engine::Account::Seat plain = account.join(), urgent = account.join(true);
   };
   using TicketPtr = std::shared_ptr<Ticket>;
+  Result<void> enter(const TicketPtr& ticket);
   asio::awaitable<void> run(TicketPtr ticket);
   asio::awaitable<Result<void>> wait_for_turn(TicketPtr ticket);
   asio::awaitable<Result<CallOutcome>> attempt(TicketPtr ticket);
@@ -63,13 +75,15 @@ class CallDesk {
   void finish(const TicketPtr& ticket, Result<CallOutcome> outcome);
   void beat();
   void flush();
-  Line& line_of(const Target& target);
+  std::vector<CallLedger*> ledgers();
+  Line& line_of(const std::string& account);
 
-  Loop& calls_;
-  Loop& jobs_;
+  HttpLoop& calls_;
+  Loop& books_;
   runtime::RuntimeClock& clock_;
   const std::string folder_;
   const CallLedger::Booked booked_;
+  OnNews tell_;
   std::mutex mutex_;  // guards what other threads touch: ledgers_ (insertion), stopped_
   std::map<std::string, std::unique_ptr<CallLedger>> ledgers_;
   bool stopped_ = false;  // no new calls
@@ -80,7 +94,6 @@ class CallDesk {
   std::map<std::string, std::unique_ptr<Line>> lines_;
   std::map<Ticket*, TicketPtr> running_;
   asio::steady_timer pulse_;
-  std::size_t storing_ = 0;
 };
 
 }  // namespace weir::library

@@ -72,7 +72,7 @@ Result<void> CallLedger::recover(Time now) {
                          .priced_at = now,
                          .cost = entry.ceiling});
   }
-  if (!entries.empty()) WEIR_CHECK(store(entries));
+  if (!entries.empty()) WEIR_CHECK(store({.entries = entries}));
   for (const auto& entry : entries) booked_(workload_, entry);
   for (const auto& entry : left) journal_->release(entry.slot);
   return {};
@@ -112,18 +112,22 @@ void CallLedger::book(std::optional<cost::LedgerEntry> entry, std::uint32_t slot
   settled_.push_back({slot, std::move(entry)});
 }
 
-std::vector<cost::LedgerEntry> CallLedger::take_settled() {
-  std::vector<cost::LedgerEntry> entries;
-  if (!storing_.empty() || settled_.empty()) return entries;
+std::optional<CallLedger::Lot> CallLedger::take() {
+  if (under_way_) return std::nullopt;
+  dirty_ |= journal_->take_dirty();
+  if (!dirty_ && settled_.empty()) return std::nullopt;
+  Lot lot{.journal = std::exchange(dirty_, false), .entries = {}};
   storing_ = std::exchange(settled_, {});
   for (const auto& settled : storing_)
-    if (settled.entry) entries.push_back(*settled.entry);
-  if (entries.empty()) stored({});  // nothing was billed: the slots are free at once
-  return entries;
+    if (settled.entry) lot.entries.push_back(*settled.entry);
+  under_way_ = true;
+  return lot;
 }
 
 void CallLedger::stored(const Result<void>& outcome) {
+  under_way_ = false;
   if (!outcome) {
+    dirty_ = true;
     broken_ = outcome.error();
     settled_.insert(settled_.begin(), storing_.begin(), storing_.end());
     storing_.clear();
@@ -133,8 +137,10 @@ void CallLedger::stored(const Result<void>& outcome) {
   for (const auto& settled : std::exchange(storing_, {})) journal_->release(settled.slot);
 }
 
-Result<void> CallLedger::store(const std::vector<cost::LedgerEntry>& entries) {
-  return store_->commit({.ledger = entries, .name = "calls"});
+Result<void> CallLedger::store(const Lot& lot) {
+  if (lot.journal) WEIR_CHECK(journal_->write_out());
+  if (lot.entries.empty()) return {};
+  return store_->commit({.ledger = lot.entries, .name = "calls"});
 }
 
 }  // namespace weir::library

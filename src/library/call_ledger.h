@@ -1,10 +1,11 @@
 #pragma once
 // What a model's single requests cost: every attempt is journalled before it is sent and booked when it ends (design.md 4.2, sync route).
-// One folder a provider, model, account and workload. The journal lives on the calls' loop; the store is written on the jobs' loop, so that no
-// request waits for a disk.
+// One folder a provider, model, account and workload. The journal's memory lives on the calls' loop; what waits for the disk is done
+// on the books' loop, so that no request does.
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,16 +38,19 @@ class CallLedger {
   void not_billed(const Attempt& attempt);
   void unknown(const Attempt& attempt, Time now);
 
-  /// What is settled and not in the store yet; empty when there is nothing, or an earlier lot is still on its way.
-  std::vector<cost::LedgerEntry> take_settled();
-  /// Hands the journal to the disk.
-  Result<void> sync() { return journal_->sync(); }
-  /// The lot of take_settled() is in the store, or could not be written: then it stays.
+  /// What the disk has not got yet.
+  struct Lot {
+    bool journal = false;  // stores to it
+    std::vector<cost::LedgerEntry> entries;
+  };
+  /// Nothing when there is nothing, or an earlier lot is still on its way.
+  std::optional<Lot> take();
+  /// The lot is on the disk, or could not be written: then it stays.
   void stored(const Result<void>& outcome);
-  [[nodiscard]] bool unsettled() const { return !settled_.empty(); }
+  [[nodiscard]] bool unsettled() const { return !storing_.empty() || !settled_.empty(); }
 
-  // On the jobs' loop.
-  Result<void> store(const std::vector<cost::LedgerEntry>& entries);
+  // On the books' loop.
+  Result<void> store(const Lot& lot);
 
   /// Names the folder of a target's ledger within a store. @param workload may be empty.
   static std::string folder_name(const Target& target, const std::string& workload);
@@ -71,6 +75,8 @@ class CallLedger {
     std::optional<cost::LedgerEntry> entry;
   };
   std::vector<Settled> settled_, storing_;
+  bool under_way_ = false;  // a lot
+  bool dirty_ = false;      // the journal has stores that no lot brought to the disk
   std::optional<Error> broken_;
 };
 

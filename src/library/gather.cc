@@ -2,67 +2,40 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <thread>
 
 #include "config/choose.h"
 #include "engine/gather.h"
 #include "library/configured_model.h"
+#include "library/crew.h"
 #include "library/optimized_model.h"
 #include "library/request_json.h"
 
 namespace weir {
 namespace {
 
-// Calls that block a thread each: urgent ones, and batches by a base of the user's own.
+// Calls of a model of the user's own block a thread each.
 constexpr std::size_t kThreadsMax = 64;
+// Jobs are written and read by so many: more would only be in each other's way, and in everybody else's.
+constexpr std::size_t kJobThreadsMax = 2;
 
-/// Threads that are made when they are needed, up to a number.
-class Crew {
+// Requests that have no answer yet. Outlives the gatherer, whose end is free to come with the last answer.
+class Open {
  public:
-  ~Crew() {
-    {
-      const std::scoped_lock lock(mutex_);
-      ended_ = true;
-    }
-    work_.notify_all();
+  /// Counts one in. @return how many there were.
+  std::uint64_t enter() { return count_.fetch_add(1); }
+  void leave() {
+    if (count_.fetch_sub(1) == 1) count_.notify_all();
   }
-  void give(std::function<void()> task) {
-    const std::scoped_lock lock(mutex_);
-    tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_.size() < kThreadsMax) {
-      try {
-        threads_.emplace_back([this] { run(); });
-      } catch (const std::system_error&) {
-        if (threads_.empty()) std::abort();  // a process that cannot have one thread cannot go on
-      }
-    }
-    work_.notify_one();
+  void wait_for_none() const {
+    for (auto count = count_.load(); count != 0; count = count_.load()) count_.wait(count);
   }
 
  private:
-  void run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      ++idle_;
-      work_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
-      --idle_;
-      if (tasks_.empty()) return;
-      auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-      lock.lock();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::deque<std::function<void()>> tasks_;
-  std::size_t idle_ = 0;
-  bool ended_ = false;
-  std::vector<std::jthread> threads_;  // the last member: they end before the rest goes
+  std::atomic<std::uint64_t> count_ = 0;
 };
 
 }  // namespace
@@ -72,7 +45,13 @@ class Gatherer::Impl {
   Impl(std::shared_ptr<library::Host> host, ChatModel& model, GatherOptions options)
       : host_(std::move(host)),
         model_(model),
+        optimized_(impl_of(model)),
+        native_(optimized_ != nullptr ? optimized_->native
+                                      : dynamic_cast<library::NativeModel*>(&model)),
         options_(std::move(options)),
+        urgent_("weir-urgent", runtime::ThreadPriority::kPrompt, kThreadsMax),
+        jobs_("weir-gather", host_->background(), kJobThreadsMax),
+        batches_("weir-batches", host_->background(), kThreadsMax),
         timer_([this](const std::stop_token& stop) { watch(stop); }) {}
 
   ~Impl() {
@@ -80,8 +59,7 @@ class Gatherer::Impl {
     changed_.notify_all();
     timer_.join();
     flush();
-    std::unique_lock lock(mutex_);
-    answered_.wait(lock, [this] { return unanswered_ == 0; });
+    open_->wait_for_none();
   }
 
   std::future<Result<Response>> invoke(Request request, CallOptions options) {
@@ -90,20 +68,18 @@ class Gatherer::Impl {
     Waiting waiting{.request = std::move(request), .options = std::move(options), .promise = {}};
     auto future = waiting.promise.get_future();
     const bool urgent = is_urgent(waiting, policy);
-    const auto bytes = library::request_bytes(waiting.request);
-    std::unique_lock lock(mutex_);
-    if (unanswered_ >= options_.waiting_max) {
-      waiting.promise.set_value(fail(ErrorKind::kUnavailable,
-                                     fmt::format("{} requests are waiting already", unanswered_),
-                                     "wait, or raise waiting_max"));
+    if (const auto others = open_->enter(); others >= options_.waiting_max) {
+      tell(waiting,
+           fail(ErrorKind::kUnavailable, fmt::format("{} requests are waiting already", others),
+                "wait, or raise waiting_max"));
       return future;
     }
-    ++unanswered_;
     if (urgent) {
-      lock.unlock();
       pass(std::move(waiting));
       return future;
     }
+    const auto bytes = library::request_bytes(waiting.request);
+    std::unique_lock lock(mutex_);
     const auto number = next_++;
     auto& group = group_of(waiting.options.workload, policy);
     waiting_.emplace(number, std::move(waiting));
@@ -216,9 +192,46 @@ class Gatherer::Impl {
     }
   }
 
+  static OptimizedModel::Impl* impl_of(ChatModel& model) {
+    auto* optimized = dynamic_cast<OptimizedModel*>(&model);
+    return optimized != nullptr ? &optimized->impl() : nullptr;
+  }
+  // Whether what was gathered becomes a job.
+  [[nodiscard]] bool by_jobs(const CallOptions& options) const {
+    return optimized_ != nullptr && native_ != nullptr && !optimized_->idle(options);
+  }
+
+  // An urgent request shares nothing with those that gather: no lock, no thread, no queue. Where the model is Weir's, nothing stands
+  // between the caller and the calls' loop.
   void pass(Waiting waiting) {
     auto one = std::make_shared<Waiting>(std::move(waiting));
-    crew_.give([this, one] { tell(*one, model_.invoke(one->request, one->options)); });
+    if (native_ == nullptr) {
+      urgent_.give([this, one] { tell(*one, model_.invoke(one->request, one->options)); });
+      return;
+    }
+    auto sent = std::make_shared<Request>(one->request);
+    const bool hinted = optimized_ != nullptr && !optimized_->idle(one->options) && optimized_->prepare(*sent);
+    native_->begin(*sent, one->options,
+                   [this, one, sent, hinted](Result<library::CallOutcome> outcome) {
+                     passed(one, sent, hinted, std::move(outcome));
+                   });
+  }
+
+  // On the calls' loop, which is not for what may run the program's code, or ask again.
+  void passed(const std::shared_ptr<Waiting>& one, const std::shared_ptr<Request>& sent,
+              bool hinted, Result<library::CallOutcome> outcome) {
+    const bool observed = optimized_ != nullptr && optimized_->observing(one->options);
+    if (!hinted && !observed && native_->finishes_at_once(*sent)) {
+      tell(*one, native_->finish(std::move(outcome), *sent));
+      return;
+    }
+    auto came = std::make_shared<Result<library::CallOutcome>>(std::move(outcome));
+    urgent_.give([this, one, sent, hinted, came] {
+      auto response = native_->finish(std::move(*came), *sent);
+      if (optimized_ != nullptr)
+        response = optimized_->finish(std::move(response), one->request, one->options, hinted, {});
+      tell(*one, std::move(response));
+    });
   }
 
   // One job of what was gathered; a base of the user's own gets it as one batch.
@@ -226,10 +239,8 @@ class Gatherer::Impl {
     auto sent = std::make_shared<Sent>();
     sent->batch = std::move(batch);
     sent->told.resize(sent->batch.size());
-    auto* optimized = dynamic_cast<OptimizedModel*>(&model_);
-    auto* impl = optimized != nullptr ? &optimized->impl() : nullptr;
-    if (impl == nullptr || impl->native == nullptr || impl->idle(sent->batch.front().options)) {
-      crew_.give([this, sent] {
+    if (!by_jobs(sent->batch.front().options)) {
+      batches_.give([this, sent] {
         std::vector<Request> requests;
         for (const auto& waiting : sent->batch) requests.push_back(waiting.request);
         auto answers = model_.batch(requests, sent->batch.front().options);
@@ -237,14 +248,14 @@ class Gatherer::Impl {
       });
       return;
     }
-    crew_.give([this, sent, impl] { submit(sent, *impl); });
+    jobs_.give([this, sent] { submit(sent); });
   }
 
-  void submit(const std::shared_ptr<Sent>& sent, OptimizedModel::Impl& impl) {
+  void submit(const std::shared_ptr<Sent>& sent) {
     std::size_t given = 0;
     CallOptions options;
     options.workload = sent->batch.front().options.workload;
-    auto job = impl.submit(
+    auto job = optimized_->submit(
         [&]() -> std::optional<Request> {
           if (given == sent->batch.size()) return std::nullopt;
           return sent->batch[given++].request;
@@ -257,7 +268,7 @@ class Gatherer::Impl {
     }
     const auto one = *job;
     one->when_over(
-        [this, sent, one] { crew_.give([this, sent, one] { deliver(*sent, Job(one)); }); });
+        [this, sent, one] { jobs_.give([this, sent, one] { deliver(*sent, Job(one)); }); });
   }
 
   void deliver(Sent& sent, const Job& job) {
@@ -280,22 +291,23 @@ class Gatherer::Impl {
   }
 
   void tell(Waiting& waiting, Result<Response> response) {
+    const auto open = open_;  // with the last answer the gatherer may go
     waiting.promise.set_value(std::move(response));
-    const std::scoped_lock lock(mutex_);
-    --unanswered_;
-    answered_.notify_all();
+    open->leave();
   }
 
   std::shared_ptr<library::Host> host_;
   ChatModel& model_;
+  OptimizedModel::Impl* const optimized_;  // the model, where it is one
+  library::NativeModel* const native_;     // who sends single requests, where that is Weir's
   const GatherOptions options_;
-  std::mutex mutex_;
+  const std::shared_ptr<Open> open_ = std::make_shared<Open>();
+  std::mutex mutex_;  // of what gathers; an urgent request never takes it
   std::condition_variable_any changed_;
-  std::condition_variable answered_;
   std::map<std::string, engine::GatherGroup> groups_;  // by workload
   std::map<std::uint64_t, Waiting> waiting_;
-  std::uint64_t next_ = 0, unanswered_ = 0;
-  Crew crew_;
+  std::uint64_t next_ = 0;
+  library::Crew urgent_, jobs_, batches_;
   std::jthread timer_;  // last: it calls back into this
 };
 

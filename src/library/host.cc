@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t kCallConnectionsMax = 256;
 constexpr std::size_t kJobConnectionsMax = 256;
-// Planning and encoding wait for single requests, which somebody waits for.
-constexpr int kJobNiceness = 5;
 // Memory that looks like files; without it an engine in memory uses the folder for temporary files.
 constexpr const char* kMemoryFolder = "/dev/shm";
 
@@ -116,9 +114,12 @@ Result<void> Host::open_desks() {
                        const std::string& reason) { failed(subject, reason); },
       .hit_rate = [this](const std::string& subject,
                          double rate) { tell_hit_rate(subject, rate, HitRate::kFine); }};
-  call_loop_ = std::make_unique<Loop>(kCallConnectionsMax, 0);
-  job_loop_ = std::make_unique<Loop>(kJobConnectionsMax, kJobNiceness);
-  calls_ = std::make_unique<CallDesk>(*call_loop_, *job_loop_, *clock_, folder_ + "/calls", booked);
+  book_loop_ = std::make_unique<Loop>("weir-books", background());
+  call_loop_ = std::make_unique<HttpLoop>("weir-calls", runtime::ThreadPriority::kPrompt,
+                                          kCallConnectionsMax);
+  job_loop_ = std::make_unique<HttpLoop>("weir-jobs", background(), kJobConnectionsMax);
+  calls_ =
+      std::make_unique<CallDesk>(*call_loop_, *book_loop_, *clock_, folder_ + "/calls", booked);
   records_ = std::make_unique<Records>(folder_ + "/calls", booked);
   observed_ = std::make_unique<Records>(folder_ + "/observed");
   jobs_ = std::make_unique<JobDesk>(DeskParts{.loop = *job_loop_,
@@ -127,7 +128,19 @@ Result<void> Host::open_desks() {
                                               .tell = tell_,
                                               .spend = *spend_},
                                     folder_ + "/jobs");
+  // Either loop sends for an account by what it knows itself: each hears what the other was told.
+  calls_->on_news([this](const auto& account, const auto& news) { jobs_->hear(account, news); });
+  jobs_->on_news([this](const auto& account, const auto& news) { calls_->hear(account, news); });
   return jobs_->load([this](const JobMeta& meta) { return without_key(meta); });
+}
+
+runtime::ThreadPriority Host::background() const {
+  switch (options_.background) {
+    case Background::kNormal: return runtime::ThreadPriority::kNormal;
+    case Background::kLow: return runtime::ThreadPriority::kBackground;
+    case Background::kIdle: return runtime::ThreadPriority::kIdle;
+  }
+  return runtime::ThreadPriority::kBackground;
 }
 
 // Looks after the file, the budgets and the reports. A second is soon enough for a person, and one stat() a second costs nothing;
@@ -253,6 +266,7 @@ Result<void> Host::stop(std::chrono::milliseconds deadline) {
   const bool calls = !calls_ || calls_->stop(until);
   call_loop_->join();
   job_loop_->join();
+  book_loop_->join();
   lock_.reset();
   std::error_code ignored;
   if (options_.in_memory) std::filesystem::remove_all(folder_, ignored);

@@ -1,5 +1,6 @@
 #pragma once
-// What stands behind an Engine: the store's folder and lock, the catalogue, the clock, two loops (single requests, jobs) and their desks.
+// What stands behind an Engine: the store's folder and lock, the catalogue, the clock, three loops (single requests; the books of those;
+// jobs) and their desks.
 // Shared by the engine and everything it made; stop() ends the threads. Thread-safe.
 #include <memory>
 #include <mutex>
@@ -43,6 +44,8 @@ class Host {
   [[nodiscard]] const Settings& settings() const { return settings_; }
   runtime::RuntimeClock& clock() { return *clock_; }
   const std::string& folder() const { return folder_; }
+  /// Of the threads that work for jobs.
+  [[nodiscard]] runtime::ThreadPriority background() const;
   const Hooks& hooks() const { return options_.hooks; }
   const catalogue::Catalogue& catalogue() const { return catalogue_; }
   /// Reads the configuration again. @return whether it says something else now. @error it is not right: the old one stays.
@@ -82,7 +85,8 @@ class Host {
   std::unique_ptr<runtime::RuntimeClock> clock_;
   std::unique_ptr<runtime::StoreLock> lock_;
   std::unique_ptr<Spend> spend_;
-  std::unique_ptr<Loop> call_loop_, job_loop_;
+  std::unique_ptr<Loop> book_loop_;
+  std::unique_ptr<HttpLoop> call_loop_, job_loop_;
   std::unique_ptr<CallDesk> calls_;
   std::unique_ptr<JobDesk> jobs_;
   std::unique_ptr<Records> records_, observed_;

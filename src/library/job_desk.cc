@@ -244,10 +244,16 @@ void JobDesk::start_next() {
   }
 }
 
-engine::Account* JobDesk::account_of(const Target& target) {
-  auto& account = accounts_[target.account_key()];
-  if (!account) account = std::make_unique<engine::Account>(512);
-  return account.get();
+engine::Account* JobDesk::account_of(const std::string& account) {
+  auto& known = accounts_[account];
+  if (known) return known.get();
+  known = std::make_unique<engine::Account>(512);
+  if (tell_) known->on_news([this, account](const auto& news) { tell_(account, news); });
+  return known.get();
+}
+
+void JobDesk::hear(const std::string& account, const engine::Account::News& news) {
+  parts_.loop.post([this, account, news] { account_of(account)->hear(news); });
 }
 
 // What the job may have spent at its end: what it has, and what its workload's budget leaves.
@@ -330,7 +336,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
                                                        .files = files_,
                                                        .journal = *running->journal,
                                                        .random = random_,
-                                                       .account = account_of(target)},
+                                                       .account = account_of(target.account_key())},
                                                       now));
   running->driver = std::make_unique<runtime::JobDriver>(
       parts_.loop.io(), parts_.loop.client(), parts_.clock, *running->engine, *running->journal,

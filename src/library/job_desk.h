@@ -69,7 +69,7 @@ struct Tell {
 
 /// What the desk works with; borrowed.
 struct DeskParts {
-  Loop& loop;
+  HttpLoop& loop;
   runtime::RuntimeClock& clock;
   const Hooks& hooks;
   const Tell& tell;
@@ -98,6 +98,10 @@ class JobDesk {
   /// Forgets a job that submit() has just made and that could not be opened: nothing of it was sent. Not of one with an idempotency
   /// key. @return false where it has begun after all, or the engine has stopped: then it stays.
   bool withdraw(const JobPtr& job);
+  /// As CallDesk has them: what providers told jobs goes to `tell`, on the jobs' loop; what they told single requests is heard here.
+  using OnNews = std::function<void(const std::string& account, const engine::Account::News& news)>;
+  void on_news(OnNews tell); }
+  void hear(const std::string& account, const engine::Account::News& news);
   bool stop(std::chrono::steady_clock::time_point until);
 
  private:
@@ -112,11 +116,12 @@ class JobDesk {
   void ended(RunningJob& running, const Result<void>& outcome);
   void tell_fallbacks(const RunningJob& running);
   void tell_hits(const RunningJob& running);
-  engine::Account* account_of(const Target& target);
+  engine::Account* account_of(const std::string& account);
 
   const DeskParts parts_;
   const std::string folder_;
   const std::size_t running_max_;
+  Tell tell_;
   std::mutex mutex_;
   std::map<std::string, JobPtr, std::less<>> jobs_;
   std::map<std::string, std::string> by_key_;  // idempotency key -> id

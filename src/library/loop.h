@@ -1,17 +1,16 @@
 #pragma once
-// An event loop with a thread of its own, and the HTTP client that lives on it. What runs on the loop is posted to it; nothing of it is
-// touched from elsewhere while the thread runs.
-#include <sys/resource.h>
-#include <unistd.h>
-
+// An event loop with a thread of its own, and, for those who send, the HTTP client that lives on it. What runs on the loop is posted to
+// it; nothing of it is touched from elsewhere while the thread runs.
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <future>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "runtime/http_client.h"
+#include "runtime/thread_priority.h"
 
 namespace weir::library {
 
@@ -19,14 +18,9 @@ namespace asio = boost::asio;
 
 class Loop {
  public:
-  /// @param niceness of its thread: 0, or more where others go first.
-  Loop(std::size_t connections_max, int niceness)
-      : client_(io_, {.connections_max = connections_max}),
-        guard_(asio::make_work_guard(io_)),
-        thread_([this, niceness] {
-          // Of this thread alone; where it may not, all are equal.
-          if (niceness > 0)
-            (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+  Loop(std::string name, runtime::ThreadPriority priority)
+      : guard_(asio::make_work_guard(io_)), thread_([this, name = std::move(name), priority] {
+          runtime::begin_thread(name, priority);
           io_.run();
         }) {}
   ~Loop() { join(); }
@@ -52,13 +46,25 @@ class Loop {
   }
 
   asio::io_context& io() { return io_; }
-  runtime::HttpClient& client() { return client_; }
 
  private:
   asio::io_context io_{1};
-  runtime::HttpClient client_;
   asio::executor_work_guard<asio::io_context::executor_type> guard_;
   std::thread thread_;
+};
+
+class HttpLoop : public Loop {
+ public:
+  HttpLoop(std::string name, runtime::ThreadPriority priority, std::size_t connections_max)
+      : Loop(std::move(name), priority), client_(io(), {.connections_max = connections_max}) {}
+  ~HttpLoop() { join(); }  // before the client goes
+  HttpLoop(const HttpLoop&) = delete;
+  HttpLoop& operator=(const HttpLoop&) = delete;
+
+  runtime::HttpClient& client() { return client_; }
+
+ private:
+  runtime::HttpClient client_;
 };
 
 }  // namespace weir::library

@@ -19,29 +19,47 @@ Result<void> check_options(const CallOptions& options) {
   return {};
 }
 
-Result<Response> NativeModel::send(const Request& request, const OnChunk& on_chunk,
-                                   const CallOptions& options, const std::stop_token& stop) {
+Result<CallSpec> NativeModel::spec_of(const Request& request, const CallOptions& options,
+                                      bool stream) const {
   WEIR_CHECK(check_options(options));
   WEIR_CHECK(host_->spend().admit(options.workload));
   const auto policy = host_->settings().workload(options.workload);
   WEIR_TRY(auto asked, to_llm(request, *target_));
-  asked.stream = static_cast<bool>(on_chunk);
-  const bool marked = has_hints(request);
-  WEIR_TRY(auto outcome, host_->calls().perform({.target = target_,
-                                                 .request = std::move(asked),
-                                                 .deadline = options.deadline,
-                                                 .urgent = options.urgent,
-                                                 .attempts_max = policy.attempts_max(),
-                                                 .workload = policy.name()},
-                                                on_chunk, stop));
-  WEIR_TRY(auto response, to_response(std::move(outcome.answer), request, *target_, Route::kSync,
-                                      marked, host_->clock().now()));
-  response.attempts = outcome.attempts;
-  response.raw = std::move(outcome.raw);
+  asked.stream = stream;
+  return CallSpec{.target = target_,
+                  .request = std::move(asked),
+                  .deadline = options.deadline,
+                  .urgent = options.urgent,
+                  .attempts_max = policy.attempts_max(),
+                  .workload = policy.name()};
+}
+
+void NativeModel::begin(const Request& request, const CallOptions& options, CallDesk::Done done) {
+  auto spec = spec_of(request, options, false);
+  if (!spec) return done(std::unexpected(std::move(spec).error()));
+  host_->calls().begin(std::move(*spec), std::move(done));
+}
+
+bool NativeModel::finishes_at_once(const Request& request) const {
+  return request.answer_schema.empty() && !host_->hooks().on_cache_hit;
+}
+
+Result<Response> NativeModel::finish(Result<CallOutcome> outcome, const Request& request) const {
+  if (!outcome) return std::unexpected(std::move(outcome).error());
+  WEIR_TRY(auto response, to_response(std::move(outcome->answer), request, *target_, Route::kSync,
+                                      has_hints(request), host_->clock().now()));
+  response.attempts = outcome->attempts;
+  response.raw = std::move(outcome->raw);
   if (response.usage.cache_read.count > 0 && host_->hooks().on_cache_hit)
     host_->hooks().on_cache_hit(
         {.model = target_->model->name, .tokens = response.usage.cache_read});
   return response;
+}
+
+Result<Response> NativeModel::send(const Request& request, const OnChunk& on_chunk,
+                                   const CallOptions& options, const std::stop_token& stop) {
+  WEIR_TRY(auto spec, spec_of(request, options, static_cast<bool>(on_chunk)));
+  return finish(host_->calls().perform(std::move(spec), on_chunk, stop), request);
 }
 
 Result<Response> NativeModel::invoke(const Request& request, const CallOptions& options,

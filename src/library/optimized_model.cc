@@ -143,6 +143,25 @@ void OptimizedModel::Impl::observe(const Response& response, bool hinted) {
                       told_rate_.exchange(judged));
 }
 
+Result<Response> OptimizedModel::Impl::finish(Result<Response> response, const Request& request,
+                                              const CallOptions& call, bool hinted,
+                                              std::stop_token stop) {
+  // What the provider refuses may be our hint: the caller's own request decides.
+  if (!response && hinted && options.fallback_to_standard &&
+      (response.error().kind == ErrorKind::kInvalidArgument ||
+       response.error().kind == ErrorKind::kUnsupported)) {
+    const auto why = "sent again without cache hints: " + response.error().message;
+    response = base->invoke(request, call, std::move(stop));
+    if (!response) return response;
+    response->fallback_reason = why;
+    host->fell_back(subject(), why);
+  } else if (response) {
+    observe(*response, hinted);
+  }
+  if (response) answered({&request, 1}, {&response, 1}, call, false);
+  return response;
+}
+
 void OptimizedModel::Impl::answered(std::span<const Request> requests,
                                     std::span<const Result<Response>> responses,
                                     const CallOptions& call, bool batch) {
@@ -286,21 +305,8 @@ Result<Response> OptimizedModel::invoke(const Request& request, const CallOption
   WEIR_CHECK(impl.admit(call));
   auto prepared = request;
   const bool hinted = !impl.idle(call) && impl.prepare(prepared);
-  auto response = impl.base->invoke(hinted ? prepared : request, call, stop);
-  // What the provider refuses may be our hint: the caller's own request decides.
-  if (!response && hinted && impl.options.fallback_to_standard &&
-      (response.error().kind == ErrorKind::kInvalidArgument ||
-       response.error().kind == ErrorKind::kUnsupported)) {
-    const auto why = "sent again without cache hints: " + response.error().message;
-    response = impl.base->invoke(request, call, std::move(stop));
-    if (!response) return response;
-    response->fallback_reason = why;
-    impl.host->fell_back(impl.subject(), why);
-  } else if (response) {
-    impl.observe(*response, hinted);
-  }
-  if (response) impl.answered({&request, 1}, {&response, 1}, call, false);
-  return response;
+  return impl.finish(impl.base->invoke(hinted ? prepared : request, call, stop), request, call,
+                     hinted, stop);
 }
 
 Result<Response> OptimizedModel::stream(const Request& request, const OnChunk& on_chunk,

@@ -38,6 +38,9 @@ class [[gnu::visibility("hidden")]] OptimizedModel::Impl {
   /// @param batch they came together, and may wait.
   void answered(std::span<const Request> requests, std::span<const Result<Response>> responses,
                 const CallOptions& call, bool batch);
+  /// What the caller gets of the base's answer to its request, which was sent with hints or as it was.
+  Result<Response> finish(Result<Response> response, const Request& request,
+                          const CallOptions& call, bool hinted, std::stop_token stop);
   [[nodiscard]] std::string subject() const;
 
   /// A durable job. Where `strict`, a request that cannot be sent refuses all of them; else it ends failed by itself.

@@ -41,6 +41,10 @@ class MappedJournal final : public engine::UsageJournal {
   [[nodiscard]] std::size_t free_slots() const override { return free_.size(); }
   /// Hands dirty pages to the disk and waits for them. @error kUnavailable the disk did not take them.
   Result<void> sync();
+  /// The same in two halves, for an owner that does not wait for disks: what to remember on its own thread, and the waiting on any
+  /// other, beside whatever the owner does meanwhile. @return whether anything was stored since it was last asked.
+  bool take_dirty() { return std::exchange(dirty_, false); }
+  Result<void> write_out() { return memory_->sync(); }
 
  private:
   struct Slot;

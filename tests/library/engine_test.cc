@@ -1,6 +1,12 @@
 // Engine and plain models: what a program that links the library notices first.
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <thread>
 
 #include "support.h"
@@ -174,6 +180,44 @@ TEST(Capabilities, OfAnUnknownProviderAreNone) {
   EXPECT_EQ(claude.cache_prefix_min.count, 1024);
   EXPECT_EQ(claude.cache_ttls.size(), 2);
   EXPECT_TRUE(capabilities("Anthropic", "a-model-of-next-year").batch);
+}
+
+// Policy and niceness of the engine's threads, by name.
+std::map<std::string, std::pair<int, int>> threads_of(Background background) {
+  std::map<std::string, std::pair<int, int>> out;
+  const auto engine = Engine::create({.in_memory = true, .background = background});
+  EXPECT_EQ(why(engine), "");
+  // A thread names itself when it begins.
+  for (int tries = 0; tries < 1000 && out.size() < 3; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string name;
+      std::getline(std::ifstream(task.path() / "comm"), name);
+      const auto id = std::stoi(task.path().filename());
+      if (name.starts_with("weir-"))
+        out[name] = {::sched_getscheduler(id), ::getpriority(PRIO_PROCESS, static_cast<id_t>(id))};
+    }
+  }
+  return out;
+}
+
+TEST(Engine, WhatWorksForJobsStepsBack) {
+  std::jthread([] {  // the tests may run as idle themselves, and then all stay so
+    const sched_param none{};
+    if (::sched_setscheduler(0, SCHED_OTHER, &none) != 0) GTEST_SKIP() << "may not";
+    const int own = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
+    const std::pair normal(SCHED_OTHER, own), low(SCHED_BATCH, 19);
+    EXPECT_THAT(threads_of(Background::kNormal),
+                testing::ElementsAre(testing::Pair("weir-books", normal),
+                                     testing::Pair("weir-calls", normal),
+                                     testing::Pair("weir-jobs", normal)));
+    EXPECT_THAT(
+        threads_of(Background::kLow),
+        testing::ElementsAre(testing::Pair("weir-books", low), testing::Pair("weir-calls", normal),
+                             testing::Pair("weir-jobs", low)));
+    EXPECT_EQ(threads_of(Background::kIdle)["weir-jobs"].first, SCHED_IDLE);
+  })
+      .join();
 }
 
 TEST(Cost, OfABatchIsHalf) {

@@ -1,6 +1,7 @@
 // Gathering: single requests from many threads become batches.
 #include <gmock/gmock.h>
 
+#include <latch>
 #include <thread>
 
 #include "support.h"
@@ -104,6 +105,90 @@ TEST_F(Gather, RefusesWhatIsTooMuchOrNonsense) {
   EXPECT_THAT(why((*gatherer)->invoke(ask("2")).get()), HasSubstr("raise waiting_max"));
   (*gatherer)->flush();
   EXPECT_EQ(why(first.get()), "");
+}
+
+TEST_F(Gather, AnUrgentOneIsFinishedAsAnInvokeIs) {
+  auto gatherer = gather(*engine_, *model_, {.count = 100, .age = std::chrono::hours(10)});
+  auto request = ask("?");
+  request.answer_schema =
+      R"({"type":"object","properties":{"word":{"type":"string"}},"required":["word"],"additionalProperties":false})";
+  const auto answer = (*gatherer)->invoke(request, {.urgent = true}).get();
+  ASSERT_EQ(why(answer), "");
+  EXPECT_THAT(answer->json, HasSubstr("\"word\""));
+  EXPECT_EQ(answer->attempts, 1);
+  EXPECT_FALSE(answer->raw.empty());
+  const auto empty = (*gatherer)->invoke({}, {.urgent = true}).get();
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().kind, ErrorKind::kInvalidArgument);
+  const auto late =
+      (*gatherer)
+          ->invoke(ask("?"), {.deadline = -std::chrono::microseconds(1), .urgent = true})
+          .get();
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, ErrorKind::kDeadlineExceeded);
+  EXPECT_EQ(why(engine_->stop()), "");
+  const auto stopped = (*gatherer)->invoke(ask("?"), {.urgent = true}).get();
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kUnavailable);
+}
+
+// A hook is the program's own: what it does must not stand in the way of other calls, and it may call the engine itself.
+TEST(Urgent, AHookMayCallTheEngine) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  std::unique_ptr<Engine> engine;
+  std::atomic<int> hits = 0;
+  EngineOptions options{.store = folder.path(), .clock = simulator.clock()};
+  options.hooks.on_cache_hit = [&](const CacheHit&) {
+    ++hits;
+    EXPECT_EQ(why(engine->metrics().summary()), "");
+  };
+  auto made = Engine::create(std::move(options));
+  ASSERT_EQ(why(made), "");
+  engine = std::move(*made);
+  auto model = optimize(*engine, model_of(*engine, simulator), {.cache = {.enabled = true}});
+  ASSERT_EQ(why(model), "");
+  auto gatherer = gather(*engine, **model, {.age = std::chrono::hours(10)});
+  const auto request = ask("?", long_text(4000));
+  for (int i = 0; i < 10 && hits == 0; ++i) {
+    const auto answer = (*gatherer)->invoke(request, {.urgent = true}).get();
+    ASSERT_EQ(why(answer), "");
+    EXPECT_EQ(answer->route, Route::kSync);
+  }
+  EXPECT_GT(hits, 0);
+}
+
+class HeldModel final : public ChatModel {
+ public:
+  Result<Response> invoke(const Request&, const CallOptions&, std::stop_token) override {
+    return Response{.text = "at once"};
+  }
+  Result<Response> stream(const Request&, const OnChunk&, const CallOptions&,
+                          std::stop_token) override {
+    return Response{};
+  }
+  std::vector<Result<Response>> batch(std::span<const Request> requests, const CallOptions&,
+                                      std::stop_token) override {
+    ++batches;
+    held.wait();
+    return std::vector<Result<Response>>(requests.size(), Response{.text = "later"});
+  }
+  [[nodiscard]] ModelInfo info() const override { return {.provider = "own", .model = "m"}; }
+  std::atomic<int> batches = 0;
+  std::latch held{1};
+};
+
+TEST_F(Gather, AnUrgentOneWaitsForNoBatchOfAModelOfTheUsersOwn) {
+  HeldModel own;
+  auto gatherer = gather(*engine_, own, {.count = 1, .age = std::chrono::hours(10)});
+  std::vector<std::future<Result<Response>>> waiting;
+  for (int i = 0; i < 70; ++i) waiting.push_back((*gatherer)->invoke(ask("later")));
+  while (own.batches < 64) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  auto urgent = (*gatherer)->invoke(ask("now"), {.urgent = true});
+  EXPECT_EQ(urgent.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  own.held.count_down();
+  EXPECT_EQ(urgent.get()->text, "at once");
+  for (auto& one : waiting) EXPECT_EQ(one.get()->text, "later");
 }
 
 }  // namespace

@@ -20,4 +20,4 @@ target_include_directories(weir_valijson SYSTEM INTERFACE "${VALIJSON_INCLUDE_DI
 
 add_library(weir_net INTERFACE)
 target_link_libraries(weir_net INTERFACE Boost::headers Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads spdlog::spdlog)
-target_compile_definitions(weir_net INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_compile_definitions(weir_net INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_ASIO_DISABLE_BOOST_DATE_TIME)

@@ -9,6 +9,8 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 option(WEIR_TESTS "Build the tests" ON)
 option(WEIR_FUZZ "Build the fuzz targets (libFuzzer)" OFF)
 option(WEIR_BENCH "Build the benchmarks" OFF)
+# docs/adr/2026-11-27-sanitizer-builds-are-unity-builds.md
+option(WEIR_UNITY_TESTS "Compile the sources of each test program as one" OFF)
 option(WEIR_COVERAGE "Instrument for line coverage" OFF)
 set(WEIR_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them (address,undefined or thread)")
 

@@ -19,7 +19,7 @@ namespace weir::bulk {
 namespace {
 
 constexpr std::string_view kOrderFile = "/items.order";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kOrderVersion = 1;
 constexpr std::size_t kHeaderBytesMax = 4096;
 
 std::uint32_t tokens_of(std::size_t bytes) {
@@ -119,7 +119,7 @@ class Decision {
 std::string header_of(std::size_t lines, std::uint64_t items, bool as_written,
                       std::string_view reason) {
   json::Writer w;
-  w.begin_object().field("version", kVersion).field("lines", static_cast<std::int64_t>(lines));
+  w.begin_object().field("version", kOrderVersion).field("lines", static_cast<std::int64_t>(lines));
   w.field("items", static_cast<std::int64_t>(items)).field("as_written", as_written);
   auto text = w.field("reason", reason).end_object().take();
   text.resize(kHeaderBytesMax - 1, ' ');
@@ -140,7 +140,8 @@ Result<std::unique_ptr<FieldOrder>> FieldOrder::open(const std::string& dir) {
   json::Parser parser;
   const auto value = parser.parse(header);
   WEIR_TRY(const auto identity, identity_of(fd.get(), out->path_));
-  const bool readable = got == header.size() && value && (*value)["version"].integer() == kVersion;
+  const bool readable =
+      got == header.size() && value && (*value)["version"].integer() == kOrderVersion;
   if (readable) {
     out->lines_ = static_cast<std::size_t>((*value)["lines"].integer_or(0));
     out->items_ = static_cast<std::uint64_t>((*value)["items"].integer_or(0));

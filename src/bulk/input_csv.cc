@@ -12,8 +12,6 @@
 namespace weir::bulk {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 class CsvInput final : public Input {
  public:
   CsvInput(Fd fd, InputOptions options)

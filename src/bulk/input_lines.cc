@@ -11,8 +11,6 @@
 namespace weir::bulk {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 class LinesInput final : public Input {
  public:
   LinesInput(Fd fd, InputOptions options)

@@ -1,11 +1,16 @@
 #pragma once
 // Internal to bulk's input: the three readers behind Input::open.
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "bulk/input.h"
 #include "bulk/input_file.h"
 
 namespace weir::bulk {
+
+/// Before the first byte of a file that some editors write.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// What messages call the input.
 inline const std::string& name_of(const InputOptions& options) {

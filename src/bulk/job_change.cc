@@ -19,7 +19,7 @@ using runtime::ControlRequest;
 constexpr int kOwnerLooks = 50;
 constexpr std::chrono::milliseconds kOwnerLook{100};
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool is_kept(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // True: the owner took the command. False: there is no owner.
 Result<bool> hand_over(const std::string& folder, const ControlRequest& request) {
@@ -41,8 +41,8 @@ Result<RunOptions> options_of(const std::string& folder, const Owning& owning) {
   WEIR_TRY(const auto command, kept_command(folder));
   WEIR_TRY(auto options, owning.read_command(command));
   options.output = output_of(folder);
-  if (exists(kept_prompt_path(folder))) options.prompt_path = kept_prompt_path(folder);
-  if (exists(kept_schema_path(folder))) options.schema_path = kept_schema_path(folder);
+  if (is_kept(kept_prompt_path(folder))) options.prompt_path = kept_prompt_path(folder);
+  if (is_kept(kept_schema_path(folder))) options.schema_path = kept_schema_path(folder);
   if (!owning.key_file.empty()) options.key_file = owning.key_file;
   if (owning.spend_max) options.spend_max = owning.spend_max;
   if (owning.concurrency) options.concurrency = *owning.concurrency;
@@ -59,7 +59,7 @@ ExitCode own(const std::string& folder, const Owning& owning, const OwnerTask& t
   return run(*options, owning.find_adapter, task);
 }
 
-std::unexpected<Error> has_ended(const JobView& view) {
+std::unexpected<Error> ended_already(const JobView& view) {
   return fail(ErrorKind::kInvalidArgument,
               fmt::format("the job of {} has ended already: {}", view.output, view.status_text()),
               fmt::format("weir job retry {} tries again what has no answer", view.output));
@@ -69,7 +69,8 @@ std::unexpected<Error> has_ended(const JobView& view) {
 Result<std::string> find_unended(const JobName& name) {
   WEIR_TRY(auto folder, find_job(name));
   WEIR_TRY(const auto view, view_job(folder));
-  if (view.job && view.job->phase == engine::JobPhase::kDone && !view.owner) return has_ended(view);
+  if (view.job && view.job->phase == engine::JobPhase::kDone && !view.owner)
+    return ended_already(view);
   return folder;
 }
 

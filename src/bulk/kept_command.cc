@@ -9,7 +9,7 @@
 namespace weir::bulk {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kCommandVersion = 1;
 constexpr std::size_t kBytesMax = 1U << 20;
 constexpr std::string_view kHint = "run the same weir run command instead";
 
@@ -19,7 +19,7 @@ std::string path_of(const std::string& folder) { return folder + "/command.json"
 
 std::string KeptCommand::to_json() const {
   json::Writer w;
-  w.begin_object().field("v", kVersion).field("command", "run").key("options").begin_array();
+  w.begin_object().field("v", kCommandVersion).field("command", "run").key("options").begin_array();
   for (const auto& option : options) {
     w.begin_object().field("name", option.name).key("values").begin_array();
     for (const auto& value : option.values) w.string(value);
@@ -31,7 +31,7 @@ std::string KeptCommand::to_json() const {
 Result<KeptCommand> KeptCommand::from_json(std::string_view text) {
   json::Parser parser;
   const auto parsed = parser.parse(text);
-  if (!parsed || (*parsed)["v"].integer() != kVersion || !(*parsed)["options"].is_array())
+  if (!parsed || (*parsed)["v"].integer() != kCommandVersion || !(*parsed)["options"].is_array())
     return fail(ErrorKind::kInvalidArgument,
                 "the kept command line cannot be read, or is a newer Weir's", std::string(kHint));
   KeptCommand command;

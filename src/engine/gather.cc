@@ -9,7 +9,7 @@
 namespace weir::engine {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kGatherVersion = 1;
 constexpr std::array<std::string_view, 5> kWhys{"count", "bytes", "age", "urgent", "drain"};
 
 }  // namespace
@@ -61,7 +61,7 @@ std::optional<GatherGroup::Flush> GatherGroup::drain() {
 // {"v":1,"items":[[7,512,1795400000000000],…]}: item, bytes, since when in microseconds.
 std::string GatherGroup::encode() const {
   json::Writer w;
-  w.begin_object().field("v", kVersion).key("items").begin_array();
+  w.begin_object().field("v", kGatherVersion).key("items").begin_array();
   for (const auto& waiting : items_) {
     w.begin_array().integer(static_cast<std::int64_t>(waiting.item));
     w.integer(static_cast<std::int64_t>(waiting.bytes)).integer(unix_micros(waiting.since));
@@ -78,7 +78,7 @@ Result<GatherGroup> GatherGroup::decode(std::string_view text, GatherOptions opt
   };
   json::Parser parser;
   const auto root = parser.parse(text);
-  if (!root || (*root)["v"].integer_or(0) != kVersion || !(*root)["items"].is_array())
+  if (!root || (*root)["v"].integer_or(0) != kGatherVersion || !(*root)["items"].is_array())
     return damaged();
   GatherGroup group(options);
   for (const auto element : (*root)["items"].items()) {

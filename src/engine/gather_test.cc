@@ -10,13 +10,13 @@ using namespace std::chrono_literals;
 using Why = GatherGroup::Why;
 using Items = std::vector<std::uint64_t>;
 
-const Time kNow = from_unix_seconds(1'795'000'000);
+const Time kBegin = from_unix_seconds(1'795'000'000);
 
 TEST(GatherGroup, GoesAtItsCount) {
   GatherGroup group({.count_max = 3});
-  EXPECT_FALSE(group.add(1, 10, false, kNow));
-  EXPECT_FALSE(group.add(2, 10, false, kNow));
-  const auto flush = group.add(3, 10, false, kNow);
+  EXPECT_FALSE(group.add(1, 10, false, kBegin));
+  EXPECT_FALSE(group.add(2, 10, false, kBegin));
+  const auto flush = group.add(3, 10, false, kBegin);
   ASSERT_TRUE(flush);
   EXPECT_EQ(flush->items, (Items{1, 2, 3}));
   EXPECT_EQ(flush->why, Why::kCount);
@@ -26,25 +26,25 @@ TEST(GatherGroup, GoesAtItsCount) {
 
 TEST(GatherGroup, GoesByTheAgeOfTheOldest) {
   GatherGroup group({.age_max = 30s});
-  EXPECT_FALSE(group.add(1, 10, false, kNow));
-  EXPECT_FALSE(group.add(2, 10, false, kNow + 20s));
-  EXPECT_EQ(group.wake_at(), kNow + 30s);
-  EXPECT_FALSE(group.on_time(kNow + 30s - 1us));
-  const auto flush = group.on_time(kNow + 30s);
+  EXPECT_FALSE(group.add(1, 10, false, kBegin));
+  EXPECT_FALSE(group.add(2, 10, false, kBegin + 20s));
+  EXPECT_EQ(group.wake_at(), kBegin + 30s);
+  EXPECT_FALSE(group.on_time(kBegin + 30s - 1us));
+  const auto flush = group.on_time(kBegin + 30s);
   ASSERT_TRUE(flush);
   EXPECT_EQ(flush->items, (Items{1, 2}));
   EXPECT_EQ(flush->why, Why::kAge);
-  EXPECT_FALSE(group.on_time(kNow + 1h));
+  EXPECT_FALSE(group.on_time(kBegin + 1h));
 }
 
 TEST(GatherGroup, GoesByItsBytes) {
   GatherGroup group({.bytes_max = 100});
-  EXPECT_FALSE(group.add(1, 60, false, kNow));
-  const auto full = group.add(2, 60, false, kNow);
+  EXPECT_FALSE(group.add(1, 60, false, kBegin));
+  const auto full = group.add(2, 60, false, kBegin);
   ASSERT_TRUE(full);
   EXPECT_EQ(full->items, Items{1}) << "the one that did not fit waits";
   EXPECT_EQ(group.bytes(), 60U);
-  const auto large = group.add(3, 500, false, kNow);
+  const auto large = group.add(3, 500, false, kBegin);
   ASSERT_TRUE(large);
   EXPECT_EQ(large->items, (Items{2, 3}));
   EXPECT_EQ(large->why, Why::kBytes);
@@ -52,8 +52,8 @@ TEST(GatherGroup, GoesByItsBytes) {
 
 TEST(GatherGroup, UrgentOnesPass) {
   GatherGroup group({});
-  EXPECT_FALSE(group.add(1, 10, false, kNow));
-  const auto urgent = group.add(2, 10, true, kNow);
+  EXPECT_FALSE(group.add(1, 10, false, kBegin));
+  const auto urgent = group.add(2, 10, true, kBegin);
   ASSERT_TRUE(urgent);
   EXPECT_EQ(urgent->items, Items{2});
   EXPECT_EQ(urgent->why, Why::kUrgent);
@@ -64,13 +64,13 @@ TEST(GatherGroup, UrgentOnesPass) {
 
 TEST(GatherGroup, ComesBackAsItWasAndUnderOtherOptions) {
   GatherGroup group({});
-  EXPECT_FALSE(group.add(7, 10, false, kNow));
-  EXPECT_FALSE(group.add(8, 20, false, kNow + 1s));
+  EXPECT_FALSE(group.add(7, 10, false, kBegin));
+  EXPECT_FALSE(group.add(8, 20, false, kBegin + 1s));
   auto back = GatherGroup::decode(group.encode(), {.count_max = 2});
   ASSERT_TRUE(back);
   EXPECT_EQ(back->encode(), group.encode());
   EXPECT_EQ(back->bytes(), 30U);
-  const auto due = back->on_time(kNow + 1s);
+  const auto due = back->on_time(kBegin + 1s);
   ASSERT_TRUE(due) << "it is full now";
   EXPECT_EQ(due->items, (Items{7, 8}));
 }
@@ -89,7 +89,7 @@ RC_GTEST_PROP(GatherGroup, NothingIsLostOrLate, ()) {
   GatherGroup group(options);
   std::vector<Time> since;
   Items left;
-  Time now = kNow;
+  Time now = kBegin;
   const auto take = [&](const std::optional<GatherGroup::Flush>& flush) {
     if (!flush) return;
     RC_ASSERT(!flush->items.empty());

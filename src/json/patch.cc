@@ -8,8 +8,6 @@
 namespace weir::json {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 std::optional<Span> member(std::string_view text, Span object, std::string_view name) {
   Scanner scan(text.substr(0, object.offset + object.length), object.offset);
   if (!scan.take('{')) return std::nullopt;

@@ -5,8 +5,6 @@
 namespace weir::json {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 // Where the string that begins at `at` ends: behind its closing quote. Long texts are the bulk of a prompt, so the
 // quote is searched in strides; each run of backslashes is counted once, which keeps this linear.
 std::size_t string_end(std::string_view text, std::size_t at) {

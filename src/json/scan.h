@@ -11,6 +11,11 @@
 
 namespace weir::json {
 
+/// The white space of JSON itself: what may stand between two tokens.
+[[nodiscard]] constexpr bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 class Scanner {
  public:
   Scanner(std::string_view text, std::size_t at) : text_(text), at_(at) { space(); }

@@ -237,7 +237,7 @@ TEST(PrefixPlan, ReasonsAreBounded) {
   EXPECT_LE(plan_of(items, rules()).reasons.size(), PrefixPlan::kReasonsMax);
 }
 
-Items random_items(SeededRandom& random, std::size_t count_max) {
+Items random_prompts(SeededRandom& random, std::size_t count_max) {
   Items items(1 + random.below(count_max));
   const auto letters = 1 + random.below(4), longest = 1 + random.below(6);
   for (auto& item : items)
@@ -268,7 +268,7 @@ PrefixSettings random_settings(SeededRandom& random) {
 RC_GTEST_PROP(PrefixPlanProperty, EveryItemOnceWithinTheLimitsAndWritersFirst,
               (std::uint64_t seed)) {
   SeededRandom random(seed);
-  const auto items = random_items(random, 60);
+  const auto items = random_prompts(random, 60);
   const auto settings = random_settings(random);
   const auto plan = plan_of(items, settings);
   std::set<std::uint32_t> sent_items;
@@ -293,7 +293,7 @@ RC_GTEST_PROP(PrefixPlanProperty, EveryItemOnceWithinTheLimitsAndWritersFirst,
 // At hit rate 1 the plan costs what it says it costs.
 RC_GTEST_PROP(PrefixPlanProperty, TheExpectationIsTheCost, (std::uint64_t seed)) {
   SeededRandom random(seed);
-  const auto items = random_items(random, 60);
+  const auto items = random_prompts(random, 60);
   auto settings = rules();
   settings.breakpoints_max = static_cast<std::uint32_t>(1 + random.below(4));
   const auto plan = plan_of(items, settings);
@@ -305,7 +305,7 @@ RC_GTEST_PROP(PrefixPlanProperty, TheExpectationIsTheCost, (std::uint64_t seed))
 // Against an exhaustive search over all orders and marks: with four breakpoints within a percent, and never better.
 RC_GTEST_PROP(PrefixPlanProperty, IsNearTheExactOptimum, (std::uint64_t seed)) {
   SeededRandom random(seed);
-  const auto items = random_items(random, 5);
+  const auto items = random_prompts(random, 5);
   const ExactRules exact{.input = kInput, .read = kRead, .write = kWrite, .prefix_min = 1024};
   const auto least = ExactSearch(items, exact).least();
   const auto plan = plan_of(items, rules());

@@ -11,65 +11,65 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Time kNow = from_unix_seconds(1'795'392'000);
+const Time kBegin = from_unix_seconds(1'795'392'000);
 const PrefixStats::Key kKey{.account = "main", .model = "m", .prefix = 7};
 
 TEST(PrefixStats, ThePriorIsSoonOutweighed) {
   PrefixStats stats;
-  EXPECT_NEAR(stats.expected(kKey, 0.9, kNow).mean(), 0.9, 1e-9);
-  EXPECT_EQ(stats.observed(kKey, 0.9, kNow), std::nullopt);
-  stats.observe(kKey, 30, 100, kNow);
-  EXPECT_NEAR(stats.expected(kKey, 0.9, kNow).mean(), 0.31, 0.03);
-  EXPECT_NEAR(*stats.observed(kKey, 0.9, kNow), 0.31, 0.03);
-  EXPECT_LT(stats.expected(kKey, 0.9, kNow).deviation(), 0.06);
+  EXPECT_NEAR(stats.expected(kKey, 0.9, kBegin).mean(), 0.9, 1e-9);
+  EXPECT_EQ(stats.observed(kKey, 0.9, kBegin), std::nullopt);
+  stats.observe(kKey, 30, 100, kBegin);
+  EXPECT_NEAR(stats.expected(kKey, 0.9, kBegin).mean(), 0.31, 0.03);
+  EXPECT_NEAR(*stats.observed(kKey, 0.9, kBegin), 0.31, 0.03);
+  EXPECT_LT(stats.expected(kKey, 0.9, kBegin).deviation(), 0.06);
 }
 
 TEST(PrefixStats, AnUnseenPrefixIsExpectedAsItsSeriesIs) {
   PrefixStats stats;
-  stats.observe(kKey, 100, 1000, kNow);
+  stats.observe(kKey, 100, 1000, kBegin);
   auto other = kKey;
   other.prefix = 8;
-  EXPECT_NEAR(stats.expected(other, 0.9, kNow).mean(), 0.1, 0.02);
-  EXPECT_EQ(stats.observed(other, 0.9, kNow), std::nullopt);
+  EXPECT_NEAR(stats.expected(other, 0.9, kBegin).mean(), 0.1, 0.02);
+  EXPECT_EQ(stats.observed(other, 0.9, kBegin), std::nullopt);
 }
 
 TEST(PrefixStats, AccountsModelsAndRoutesAreApart) {
   PrefixStats stats;
-  stats.observe({.account = "ab", .model = "c", .prefix = 1}, 0, 500, kNow);
-  EXPECT_EQ(stats.seen({.account = "a", .model = "bc", .prefix = 1}, kNow).requests, 0);
+  stats.observe({.account = "ab", .model = "c", .prefix = 1}, 0, 500, kBegin);
+  EXPECT_EQ(stats.seen({.account = "a", .model = "bc", .prefix = 1}, kBegin).requests, 0);
   EXPECT_EQ(
-      stats.seen({.account = "ab", .model = "c", .route = llm::Route::kSync, .prefix = 1}, kNow)
+      stats.seen({.account = "ab", .model = "c", .route = llm::Route::kSync, .prefix = 1}, kBegin)
           .requests,
       0);
-  EXPECT_EQ(stats.seen({.account = "ab", .model = "c"}, kNow).requests, 500);
+  EXPECT_EQ(stats.seen({.account = "ab", .model = "c"}, kBegin).requests, 500);
 }
 
 TEST(PrefixStats, ObservationsFade) {
   PrefixStats stats;
-  stats.observe(kKey, 80, 100, kNow);
-  const auto later = stats.seen(kKey, kNow + PrefixStats::kHalfLife);
+  stats.observe(kKey, 80, 100, kBegin);
+  const auto later = stats.seen(kKey, kBegin + PrefixStats::kHalfLife);
   EXPECT_NEAR(later.requests, 50, 1e-6);
   EXPECT_NEAR(later.hits, 40, 1e-6);
-  EXPECT_NEAR(stats.expected(kKey, 0.2, kNow + 40 * PrefixStats::kHalfLife).mean(), 0.2, 1e-3);
-  stats.observe(kKey, 10, 10, kNow - PrefixStats::kHalfLife);  // time never goes back
-  EXPECT_NEAR(stats.seen(kKey, kNow).requests, 110, 1e-6);
+  EXPECT_NEAR(stats.expected(kKey, 0.2, kBegin + 40 * PrefixStats::kHalfLife).mean(), 0.2, 1e-3);
+  stats.observe(kKey, 10, 10, kBegin - PrefixStats::kHalfLife);  // time never goes back
+  EXPECT_NEAR(stats.seen(kKey, kBegin).requests, 110, 1e-6);
 }
 
 TEST(PrefixStats, MoreHitsThanRequestsAndNoRequestsAreHarmless) {
   PrefixStats stats;
-  stats.observe(kKey, 5, 0, kNow);
+  stats.observe(kKey, 5, 0, kBegin);
   EXPECT_EQ(stats.size(), 0U);
-  stats.observe(kKey, 9, 3, kNow);
-  EXPECT_EQ(stats.seen(kKey, kNow).hits, 3);
+  stats.observe(kKey, 9, 3, kBegin);
+  EXPECT_EQ(stats.seen(kKey, kBegin).hits, 3);
 }
 
 TEST(PrefixStats, AreBoundedAndTheFaintestGo) {
   PrefixStats stats;
-  stats.observe(kKey, 1'000, 1'000, kNow);
+  stats.observe(kKey, 1'000, 1'000, kBegin);
   for (std::uint64_t i = 100; i < 3 * PrefixStats::kEntriesMax; ++i)
-    stats.observe({.account = "main", .model = "m", .prefix = i}, 1, 1, kNow);
+    stats.observe({.account = "main", .model = "m", .prefix = i}, 1, 1, kBegin);
   EXPECT_LE(stats.size(), PrefixStats::kEntriesMax);
-  EXPECT_EQ(stats.seen(kKey, kNow).requests, 1'000);
+  EXPECT_EQ(stats.seen(kKey, kBegin).requests, 1'000);
 }
 
 RC_GTEST_PROP(PrefixStatsProperty, ReadBackWhatWasWritten, (std::uint64_t seed)) {
@@ -79,7 +79,7 @@ RC_GTEST_PROP(PrefixStatsProperty, ReadBackWhatWasWritten, (std::uint64_t seed))
     const auto requests = random.below(1000);
     stats.observe({.account = "a", .model = "m", .prefix = random.below(20)},
                   random.below(requests + 1), requests,
-                  kNow + Duration(random.below(1'000'000'000)));
+                  kBegin + Duration(random.below(1'000'000'000)));
   }
   const auto back = PrefixStats::parse(stats.to_text());
   RC_ASSERT(back.has_value());

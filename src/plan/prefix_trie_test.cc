@@ -14,7 +14,7 @@ namespace {
 using Item = std::vector<BlockKey>;
 using Items = std::vector<Item>;
 
-PrefixTree tree_of(const Items& items, TrieLimits limits = {}) {
+PrefixTree tree_from(const Items& items, TrieLimits limits = {}) {
   PrefixTrie trie(limits);
   for (const auto& item : items) trie.add(item);
   return trie.finish();
@@ -47,7 +47,7 @@ std::map<std::vector<std::uint64_t>, std::size_t> prefixes_of(const Items& items
 }
 
 TEST(PrefixTrie, NodesOnlyForWhatTwoItemsShare) {
-  const auto tree = tree_of(
+  const auto tree = tree_from(
       {{{1, 2000}, {2, 10}}, {{1, 2000}, {3, 10}, {4, 5}}, {{1, 2000}, {3, 10}, {5, 5}}, {{9, 7}}});
   ASSERT_EQ(tree.nodes.size(), 3U);
   EXPECT_EQ(tree.nodes[1].tokens, 2000U);
@@ -62,14 +62,14 @@ TEST(PrefixTrie, NodesOnlyForWhatTwoItemsShare) {
 }
 
 TEST(PrefixTrie, EmptyItemsAndNoItems) {
-  EXPECT_EQ(tree_of({}).nodes.size(), 1U);
-  const auto tree = tree_of({{}, {}, {{1, 1}}});
+  EXPECT_EQ(tree_from({}).nodes.size(), 1U);
+  const auto tree = tree_from({{}, {}, {{1, 1}}});
   EXPECT_EQ(tree.nodes.size(), 1U);
   EXPECT_EQ(tree.nodes[0].items, 3U);
 }
 
 TEST(PrefixTrie, EqualItemsShareAllOfThem) {
-  const auto tree = tree_of({{{1, 5}, {2, 6}}, {{1, 5}, {2, 6}}, {{1, 5}}});
+  const auto tree = tree_from({{{1, 5}, {2, 6}}, {{1, 5}, {2, 6}}, {{1, 5}}});
   ASSERT_EQ(tree.nodes.size(), 3U);
   EXPECT_EQ(tree.nodes[2].direct, 2U);
   EXPECT_EQ(tree.nodes[1].direct, 1U);
@@ -84,14 +84,14 @@ TEST(PrefixTrie, TheSameHashForTheSamePrefixWhateverTheOrder) {
     for (const auto& node : tree.nodes) out[node.hash] = node.items;
     return out;
   };
-  EXPECT_EQ(hashes(tree_of(items)), hashes(tree_of(turned)));
+  EXPECT_EQ(hashes(tree_from(items)), hashes(tree_from(turned)));
 }
 
 RC_GTEST_PROP(PrefixTrieProperty, CountsWhatASlowCountCounts, (std::uint64_t seed)) {
   SeededRandom random(seed);
   const auto items = random_items(random, random.below(120));
   const auto slow = prefixes_of(items);
-  const auto tree = tree_of(items);
+  const auto tree = tree_from(items);
   for (std::size_t i = 0; i < items.size(); ++i) {
     // The longest shared prefix of each item, and how many share it.
     std::vector<std::uint64_t> prefix;
@@ -150,7 +150,7 @@ RC_GTEST_PROP(PrefixBoundProperty, IsWhatASlowSumGives, (std::uint64_t seed)) {
     const auto cached = tokens * (125 + (count - 1) * 10);
     expected -= std::max<std::int64_t>(0, tokens * count * 100 - cached);
   }
-  const auto bound = bound_tokens(tree_of(items), settings);
+  const auto bound = bound_tokens(tree_from(items), settings);
   // Blocks of one edge have the same items, so the tree's fewer edges give the same sum.
   RC_ASSERT(bound_cost(bound, settings).pico == expected);
 }
@@ -187,10 +187,10 @@ TEST(PrefixTrie, AtTheLimitThePrefixesThatSaveLeastAreForgotten) {
 
 TEST(PrefixTrie, WithoutRoomForTailsTheFirstPrivateBlockIsStillCompared) {
   const Items items{{{1, 10}, {2, 10}, {3, 10}}, {{1, 10}, {2, 10}, {4, 10}}};
-  const auto cut = tree_of(items, {.tail_blocks_max = 1});
+  const auto cut = tree_from(items, {.tail_blocks_max = 1});
   EXPECT_EQ(cut.tails_cut, 2U);
   EXPECT_EQ(cut.nodes[1].blocks, 1U);
-  EXPECT_EQ(tree_of(items).nodes[1].blocks, 2U);
+  EXPECT_EQ(tree_from(items).nodes[1].blocks, 2U);
 }
 
 }  // namespace

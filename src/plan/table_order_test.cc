@@ -13,7 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-PrefixSettings rules() {
+PrefixSettings table_rules() {
   PrefixSettings s;
   s.mode = catalogue::CacheMode::kBreakpoints;
   s.input = {2'000'000};
@@ -54,7 +54,7 @@ TEST(TableOrder, WhatManyRowsShareComesFirst) {
     for (const std::uint64_t value : {1000 + r, product, product}) table.hashes.push_back(value);
     for (const std::uint32_t tokens : {20U, 5U, 400U}) table.tokens.push_back(tokens);
   }
-  const auto order = order_table(table.view(), rules());
+  const auto order = order_table(table.view(), table_rules());
   ASSERT_TRUE(order.has_value());
   for (std::size_t r = 0; r < 100; ++r) ASSERT_EQ(order->fields[r * 3 + 2], 0);
   // Instructions once, each product once, the notes.
@@ -75,7 +75,7 @@ TEST(TableOrder, TheMoreGeneralValueGoesBeforeTheOneThatImpliesIt) {
     table.hashes.insert(table.hashes.end(), {r % 40, r % 2});
     table.tokens.insert(table.tokens.end(), {100, 90});
   }
-  const auto order = order_table(table.view(), rules());
+  const auto order = order_table(table.view(), table_rules());
   ASSERT_TRUE(order.has_value());
   EXPECT_THAT(std::vector(order->fields.begin(), order->fields.begin() + 2), ElementsAre(1, 0));
 }
@@ -83,7 +83,7 @@ TEST(TableOrder, TheMoreGeneralValueGoesBeforeTheOneThatImpliesIt) {
 RC_GTEST_PROP(TableOrderProperty, EachRowKeepsItsFieldsAndNothingGetsDearer, (std::uint64_t seed)) {
   SeededRandom random(seed);
   const auto table = random_table(random, 80);
-  const auto order = order_table(table.view(), rules());
+  const auto order = order_table(table.view(), table_rules());
   RC_ASSERT(order.has_value());
   RC_ASSERT(order->cost <= order->cost_as_it_came);
   const auto rows = table.hashes.size() / table.columns;
@@ -104,11 +104,11 @@ TEST(TableOrder, WhatIsNoTableIsAnError) {
   const std::vector<std::uint32_t> tokens(6);
   for (const std::size_t columns : {0, 4, 65}) {
     const auto order =
-        order_table({.columns = columns, .hashes = hashes, .tokens = tokens}, rules());
+        order_table({.columns = columns, .hashes = hashes, .tokens = tokens}, table_rules());
     ASSERT_FALSE(order.has_value()) << columns;
     EXPECT_EQ(order.error().kind, ErrorKind::kInvalidArgument);
   }
-  EXPECT_TRUE(order_table({.columns = 3}, rules()).has_value());  // no rows
+  EXPECT_TRUE(order_table({.columns = 3}, table_rules()).has_value());  // no rows
 }
 
 }  // namespace

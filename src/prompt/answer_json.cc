@@ -103,7 +103,7 @@ std::optional<std::pair<std::string_view, bj::value>> find_object(std::string_vi
   return std::nullopt;
 }
 
-struct Shape {
+struct Extent {
   std::size_t members = 0;
   std::size_t string_longest = 0;
   std::size_t key_longest = 0;
@@ -111,20 +111,20 @@ struct Shape {
 
 // Also turns unsigned numbers beyond 63 bits into floating ones: the validator knows no unsigned
 // kind.
-void measure(bj::value& value, Shape& shape) {
+void measure(bj::value& value, Extent& extent) {
   switch (value.kind()) {
     case bj::kind::object:
       for (auto& member : value.get_object()) {
-        ++shape.members;
-        shape.key_longest = std::max(shape.key_longest, member.key().size());
-        measure(member.value(), shape);
+        ++extent.members;
+        extent.key_longest = std::max(extent.key_longest, member.key().size());
+        measure(member.value(), extent);
       }
       break;
     case bj::kind::array:
-      for (auto& item : value.get_array()) measure(item, shape);
+      for (auto& item : value.get_array()) measure(item, extent);
       break;
     case bj::kind::string:
-      shape.string_longest = std::max(shape.string_longest, value.get_string().size());
+      extent.string_longest = std::max(extent.string_longest, value.get_string().size());
       break;
     case bj::kind::uint64: value = static_cast<double>(value.get_uint64()); break;
     default: break;
@@ -159,17 +159,17 @@ std::unexpected<Error> refuse(const Parsed& parsed) {
 }
 
 Result<AnswerValue> finish(bj::value value, std::string_view json, std::string repair) {
-  Shape shape;
-  measure(value, shape);
-  if (shape.members != members_written(json))
+  Extent extent;
+  measure(value, extent);
+  if (extent.members != members_written(json))
     return fail(ErrorKind::kBadResponse, "the answer has a key twice in one object");
   AnswerValue out{.value = std::move(value)};
   out.answer = {.json = std::string(json),
                 .repaired = !repair.empty(),
                 .repair = std::move(repair),
                 .unchecked = {}};
-  out.key_bytes_longest = shape.key_longest;
-  out.string_bytes_longest = std::max(shape.string_longest, shape.key_longest);
+  out.key_bytes_longest = extent.key_longest;
+  out.string_bytes_longest = std::max(extent.string_longest, extent.key_longest);
   return out;
 }
 

@@ -79,9 +79,9 @@ std::string place(std::string_view text, std::size_t position) {
 
 // For messages: names are the user's, of any length.
 std::string shorten(std::string_view text) {
-  constexpr std::size_t kShownMax = 40;
-  if (text.size() <= kShownMax) return std::string(text);
-  std::size_t end = kShownMax;
+  constexpr std::size_t kNameShownMax = 40;
+  if (text.size() <= kNameShownMax) return std::string(text);
+  std::size_t end = kNameShownMax;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return std::string(text.substr(0, end)) + "…";
 }

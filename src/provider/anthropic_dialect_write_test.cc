@@ -10,7 +10,7 @@ namespace {
 
 using Kind = llm::ToolChoice::Kind;
 
-llm::Request request() {
+llm::Request plain() {
   llm::Request out;
   out.model = "claude-sonnet-5";
   out.output_max = Tokens{64};
@@ -18,14 +18,14 @@ llm::Request request() {
   return out;
 }
 
-std::string body(const llm::Request& from) {
+std::string written(const llm::Request& from) {
   std::string out;
   const auto done = append_body(from, out);
   EXPECT_TRUE(done) << (done ? "" : done.error().message);
   return out;
 }
 
-ErrorKind refused(const llm::Request& from) {
+ErrorKind turned_down(const llm::Request& from) {
   std::string out = "before";
   const auto done = append_body(from, out);
   EXPECT_FALSE(done);
@@ -42,7 +42,7 @@ llm::Tool look(std::optional<llm::CacheMark> mark = std::nullopt) {
 }
 
 TEST(AnthropicWrite, ToolsStandAheadOfTheSystemPrompt) {
-  auto in = request();
+  auto in = plain();
   in.system = {{.text = "Be brief."}};
   in.tools = {look(),
               {.name = "end",
@@ -54,17 +54,17 @@ TEST(AnthropicWrite, ToolsStandAheadOfTheSystemPrompt) {
       R"("input_schema":{"type":"object"}},{"name":"end","input_schema":{},)"
       R"("cache_control":{"type":"ephemeral","ttl":"1h"}}],)";
   const std::string rest = R"("system":"Be brief.","messages":[{"role":"user","content":"Hi"}]})";
-  EXPECT_EQ(body(in), tools + rest);
+  EXPECT_EQ(written(in), tools + rest);
   in.tool_choice = {.kind = Kind::kNone, .name = ""};
-  EXPECT_EQ(body(in), tools + R"("tool_choice":{"type":"none"},)" + rest);
+  EXPECT_EQ(written(in), tools + R"("tool_choice":{"type":"none"},)" + rest);
   in.tool_choice = {.kind = Kind::kRequired, .name = ""};
-  EXPECT_EQ(body(in), tools + R"("tool_choice":{"type":"any"},)" + rest);
+  EXPECT_EQ(written(in), tools + R"("tool_choice":{"type":"any"},)" + rest);
   in.tool_choice = {.kind = Kind::kNamed, .name = "look"};
-  EXPECT_EQ(body(in), tools + R"("tool_choice":{"type":"tool","name":"look"},)" + rest);
+  EXPECT_EQ(written(in), tools + R"("tool_choice":{"type":"tool","name":"look"},)" + rest);
 }
 
 TEST(AnthropicWrite, ImagesCallsAndResults) {
-  auto in = request();
+  auto in = plain();
   in.messages = {
       {.role = llm::Role::kUser,
        .content = {{.text = "", .image = llm::Image{"image/png", "AAAA", ""}},
@@ -82,7 +82,7 @@ TEST(AnthropicWrite, ImagesCallsAndResults) {
            {.text = "", .mark = llm::CacheMark{}, .tool_result = llm::ToolResult{"t2", "", true}},
            {.text = "Sure?"}}}};
   EXPECT_EQ(
-      body(in),
+      written(in),
       R"({"model":"claude-sonnet-5","max_tokens":64,"messages":[{"role":"user","content":[)"
       R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}},)"
       R"({"type":"image","source":{"type":"url","url":"https://a.example/b.png"},)"
@@ -95,35 +95,35 @@ TEST(AnthropicWrite, ImagesCallsAndResults) {
 }
 
 TEST(AnthropicWrite, WhatSteersTheAnswer) {
-  auto in = request();
+  auto in = plain();
   in.temperature = 0.5;
   in.top_p = 0.25;
   in.stop = {"END", "\n\n"};
   in.stream = true;
   EXPECT_EQ(
-      body(in),
+      written(in),
       R"({"model":"claude-sonnet-5","max_tokens":64,"messages":[{"role":"user","content":"Hi"}],)"
       R"("temperature":0.5,"top_p":0.25,"stop_sequences":["END","\n\n"],"stream":true})");
   in.seed = 7;
-  EXPECT_EQ(refused(in), ErrorKind::kUnsupported);
+  EXPECT_EQ(turned_down(in), ErrorKind::kUnsupported);
 }
 
 TEST(AnthropicWrite, MarksOfToolsCount) {
-  auto in = request();
+  auto in = plain();
   in.tools = {look(llm::CacheMark{}), look(llm::CacheMark{})};
   in.system = {{.text = "a", .mark = llm::CacheMark{}}, {.text = "b", .mark = llm::CacheMark{}}};
-  body(in);
+  written(in);
   in.messages[0].content[0].mark = llm::CacheMark{};
-  EXPECT_EQ(refused(in), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(turned_down(in), ErrorKind::kInvalidArgument);
   in.messages[0].content[0].mark.reset();
   in.system[1].mark = llm::CacheMark{llm::CacheTtl::k1h};  // behind the tools' 5m
-  EXPECT_EQ(refused(in), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(turned_down(in), ErrorKind::kInvalidArgument);
 }
 
 TEST(AnthropicWrite, RefusesWhatIsNoJsonObject) {
-  auto in = request();
+  auto in = plain();
   in.tools = {{.name = "x", .description = "", .parameters_json = "[]"}};
-  EXPECT_EQ(refused(in), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(turned_down(in), ErrorKind::kInvalidArgument);
 }
 
 TEST(AnthropicToolCalls, AreReadAsTheyStand) {

@@ -5,13 +5,13 @@
 namespace weir::provider::openai_batch {
 namespace {
 
-constexpr openai_chat::ErrorRule kRules[] = {
+constexpr openai_chat::ErrorRule kRowRules[] = {
     {0, "context_length_exceeded", ErrorKind::kInvalidArgument, "shorten it"},
     {429, "rate_limit_exceeded", ErrorKind::kRateLimited, "slow down"}};
-const Options kOptions{.chat = {.provider = "test", .errors = kRules}};
+const Options kRowOptions{.chat = {.provider = "test", .errors = kRowRules}};
 
 Row row(std::string_view line) {
-  auto out = decode_row(kOptions, line, Time{});
+  auto out = decode_row(kRowOptions, line, Time{});
   EXPECT_TRUE(out) << line;
   return out.value_or(Row{});
 }
@@ -22,10 +22,10 @@ TEST(OpenaiBatchRows, ItemsAreLines) {
   request.messages = {{llm::Role::kUser, {{"two\nlines"}}}};
   request.stream = true;
   std::string image(image_format().head);
-  ASSERT_TRUE(encode_item(kOptions, "w-0", request, image));
+  ASSERT_TRUE(encode_item(kRowOptions, "w-0", request, image));
   image += image_format().separator;
   request.raw = llm::RawBody{llm::Dialect::kOpenAIChat, "{\n\"model\":\"m\"}"};
-  ASSERT_TRUE(encode_item(kOptions, "w-1", request, image));
+  ASSERT_TRUE(encode_item(kRowOptions, "w-1", request, image));
   image += image_format().tail;
   EXPECT_EQ(
       image,
@@ -36,7 +36,7 @@ TEST(OpenaiBatchRows, ItemsAreLines) {
       "\n");
   request.raw->bytes = R"({"stream":true})";
   const std::string before = image;
-  const auto refused = encode_item(kOptions, "w-2", request, image);
+  const auto refused = encode_item(kRowOptions, "w-2", request, image);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kInvalidArgument);
   EXPECT_EQ(image, before);
@@ -106,7 +106,7 @@ TEST(OpenaiBatchRows, NoRows) {
   for (const char* line :
        {"", "{", "[]", "{}", R"({"custom_id":7})", R"({"custom_id":""})",
         R"({"custom_id":"a","custom_id":"b","error":{}})", "{\"custom_id\":\"\xFF\"}"}) {
-    const auto out = decode_row(kOptions, line, Time{});
+    const auto out = decode_row(kRowOptions, line, Time{});
     ASSERT_FALSE(out) << line;
     EXPECT_EQ(out.error().kind, ErrorKind::kBadResponse) << line;
   }

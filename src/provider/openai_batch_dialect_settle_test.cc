@@ -11,30 +11,30 @@ using namespace std::chrono_literals;
 using Kind = BatchEvent::Kind;
 using How = Settlement::How;
 
-const Options kOptions{.chat = {.provider = "test"}};
-const Credentials kCredentials{.base_path = "/v1", .key = "sk-very-secret"};
-const catalogue::BatchLimits kLimits{
+const Options kSettleOptions{.chat = {.provider = "test"}};
+const Credentials kSettleCredentials{.base_path = "/v1", .key = "sk-very-secret"};
+const catalogue::BatchLimits kSettleLimits{
     .create_visibility_max = 10min, .poll_min = 10s, .poll_max = 60s};
-const BatchId kId{1, 2};
+const BatchId kSettleId{1, 2};
 
 std::string batch(std::string_view id, std::string_view tag, std::string_view status,
                   std::string_view more = "") {
   return fmt::format(R"({{"id":"{}","status":"{}","metadata":{{"weir_batch":"{}"}}{}}})", id,
                      status, tag, more);
 }
-std::string our_tag() { return custom_id_prefix(kId).substr(0, 17); }
+std::string our_tag() { return custom_id_prefix(kSettleId).substr(0, 17); }
 
-class Script {
+class SettleScript {
  public:
   std::string on(BatchEvent event) {
-    const BatchContext context{.credentials = kCredentials,
-                               .limits = kLimits,
-                               .id = kId,
+    const BatchContext context{.credentials = kSettleCredentials,
+                               .limits = kSettleLimits,
+                               .id = kSettleId,
                                .items = 2,
                                .image_bytes = 9,
                                .model = "m",
                                .now = from_unix_seconds(1'795'000'000)};
-    auto done = next(kOptions, step.state, event, context);
+    auto done = next(kSettleOptions, step.state, event, context);
     EXPECT_TRUE(done.has_value());
     if (done) step = *std::move(done);
     if (const auto* send = std::get_if<Send>(&step.action)) return "send " + send->operation;
@@ -64,7 +64,7 @@ class Script {
 };
 
 TEST(OpenaiBatchSettle, ABatchNamedByAHumanIsReadAndTidiedUp) {
-  Script s;
+  SettleScript s;
   ASSERT_EQ(s.hold(), "held unauthenticated");
   EXPECT_EQ(s.settle(How::kAdopt, "batch_9"), "send poll");
   EXPECT_EQ(std::get<Send>(s.step.action).plan.target, "/v1/batches/batch_9");
@@ -78,7 +78,7 @@ TEST(OpenaiBatchSettle, ABatchNamedByAHumanIsReadAndTidiedUp) {
 }
 
 TEST(OpenaiBatchSettle, AnotherJobsBatchIsHeldAgain) {
-  Script s;
+  SettleScript s;
   s.hold();
   s.settle(How::kAdopt, "batch_9");
   EXPECT_EQ(s.answer(200, batch("batch_9", "w0123456789abcdef", "in_progress")),
@@ -94,11 +94,11 @@ TEST(OpenaiBatchSettle, AnotherJobsBatchIsHeldAgain) {
 }
 
 TEST(OpenaiBatchSettle, NotMadeDeletesTheUploadAndLostReadsNothing) {
-  Script s;
+  SettleScript s;
   s.hold();
   EXPECT_EQ(s.settle(How::kNotMade), "send delete");
   EXPECT_EQ(s.answer(200), "refused cancelled");
-  Script t;
+  SettleScript t;
   t.hold();
   EXPECT_EQ(t.settle(How::kLost), "ended");
   EXPECT_EQ(t.on({.kind = Kind::kRestarted}), "ended");
@@ -109,9 +109,9 @@ TEST(OpenaiBatchSettle, ItMayComeInAnyState) {
     const std::string expected = how == How::kAdopt     ? "send poll"
                                  : how == How::kNotMade ? "refused cancelled"
                                                         : "ended";
-    Script fresh;
+    SettleScript fresh;
     EXPECT_EQ(fresh.settle(how, "b"), expected);
-    Script uploading;
+    SettleScript uploading;
     uploading.on({.kind = Kind::kStart});
     EXPECT_EQ(uploading.settle(how, "b"), expected);
   }

@@ -37,7 +37,7 @@ std::optional<Time> time_at(json::Value value) {
 void read_errors(const Options& options, json::Value errors, BatchObject& out) {
   const auto data = errors["data"].items();
   if (data.size() == 0) return;
-  const json::Value first(data.at(0).value_unsafe());
+  const json::Value first(data.at(0));
   // Kind and hint as of a refused request; the words are our own, for nothing answered 400.
   out.error = openai_chat::decode_error_object(options.chat, 400, first);
   out.error->http_status = 0;

@@ -12,17 +12,17 @@ namespace {
 using llm::CachePolicy;
 using llm::RawMark;
 
-const Options kOptions{.provider = "test", .breakpoints = true, .cache_key = true};
-const Options kPlain{.provider = "plain"};
+const Options kBlocksOptions{.provider = "test", .breakpoints = true, .cache_key = true};
+const Options kBlocksPlain{.provider = "plain"};
 
-RawBlocks blocks(std::string bytes, const Options& options = kOptions) {
+RawBlocks blocks(std::string bytes, const Options& options = kBlocksOptions) {
   auto out = raw_blocks(options, {llm::Dialect::kOpenAIChat, std::move(bytes)});
   EXPECT_TRUE(out) << out.error().message;
   return out.value_or(RawBlocks{});
 }
 
 // One character a block: whether it is markable.
-std::string markable(std::string bytes, const Options& options = kOptions) {
+std::string markable(std::string bytes, const Options& options = kBlocksOptions) {
   std::string out;
   for (const auto& block : blocks(std::move(bytes), options).blocks)
     out += block.markable ? 'y' : '-';
@@ -49,7 +49,7 @@ std::string message(std::string_view role, std::string_view content) {
 
 Result<std::string> encode(std::string bytes, std::vector<RawMark> marks,
                            CachePolicy policy = CachePolicy::kMarked,
-                           const Options& options = kOptions) {
+                           const Options& options = kBlocksOptions) {
   llm::Request in;
   in.model = "m";
   in.cache = policy;
@@ -76,7 +76,7 @@ TEST(OpenaiRawBlocks, WhatMayCarryAMarker) {
   }
   EXPECT_EQ(markable(message("assistant", R"("a")")), "-");
   EXPECT_EQ(markable(message("function", R"("a")")), "-");
-  EXPECT_EQ(markable(message("user", R"("a")"), kPlain), "-");
+  EXPECT_EQ(markable(message("user", R"("a")"), kBlocksPlain), "-");
 }
 
 TEST(OpenaiRawBlocks, ToolsAndSchemaStandBeforeTheMessages) {
@@ -159,9 +159,9 @@ TEST(OpenaiRawBlocks, TwoMessagesAreNotOne) {
 }
 
 TEST(OpenaiRawBlocks, OnlyObjectsOfThisDialect) {
-  EXPECT_EQ(raw_blocks(kOptions, {llm::Dialect::kAnthropicMessages, "{}"}).error().kind,
+  EXPECT_EQ(raw_blocks(kBlocksOptions, {llm::Dialect::kAnthropicMessages, "{}"}).error().kind,
             ErrorKind::kUnsupported);
-  EXPECT_EQ(raw_blocks(kOptions, {llm::Dialect::kOpenAIChat, "[]"}).error().kind,
+  EXPECT_EQ(raw_blocks(kBlocksOptions, {llm::Dialect::kOpenAIChat, "[]"}).error().kind,
             ErrorKind::kInvalidArgument);
 }
 
@@ -188,7 +188,7 @@ TEST(OpenaiRawMarks, TheModelIsSetAsWell) {
 }
 
 TEST(OpenaiRawMarks, ASuppressedCacheSwitchesTheProvidersOwnWritesOff) {
-  const auto suppressed = [](std::string bytes, const Options& options = kOptions) {
+  const auto suppressed = [](std::string bytes, const Options& options = kBlocksOptions) {
     return encode(std::move(bytes), {}, CachePolicy::kSuppressed, options).value_or("");
   };
   EXPECT_EQ(suppressed("{}"), R"({"model":"m","prompt_cache_options":{"mode":"explicit"}})");
@@ -199,7 +199,7 @@ TEST(OpenaiRawMarks, ASuppressedCacheSwitchesTheProvidersOwnWritesOff) {
         R"({"model":"m","prompt_cache_retention":"24h"})",
         R"({"model":"m","messages":[{"content":[{"prompt_cache_breakpoint":{}}]}]})"})
     EXPECT_EQ(suppressed(own), own);
-  EXPECT_EQ(suppressed(R"({"model":"m"})", kPlain), R"({"model":"m"})");
+  EXPECT_EQ(suppressed(R"({"model":"m"})", kBlocksPlain), R"({"model":"m"})");
   // As for a request of ours: no marker either.
   EXPECT_EQ(encode(R"({"model":"m","messages":[{"role":"user","content":"a"}]})", {{0}},
                    CachePolicy::kSuppressed)
@@ -223,7 +223,7 @@ TEST(OpenaiRawMarks, WhatCannotBeMarkedIsNamed) {
   EXPECT_TRUE(
       refused(R"({"prompt_cache_options":{},"messages":[{"role":"user","content":"a"}]})", {{0}})
           .contains("of its own"));
-  EXPECT_EQ(encode(five, {{0}}, CachePolicy::kMarked, kPlain).error().kind,
+  EXPECT_EQ(encode(five, {{0}}, CachePolicy::kMarked, kBlocksPlain).error().kind,
             ErrorKind::kUnsupported);
 }
 

@@ -104,7 +104,7 @@ Result<llm::Response> decode_completion(const Options& options, json::Value body
     return bad(options, "answered without usage, so its cost is unknown");
   const auto choices = body["choices"].items();
   if (choices.size() == 0) return bad(options, "answered without a choice");
-  const json::Value choice(choices.at(0).value_unsafe());
+  const json::Value choice(choices.at(0));
   const auto message = choice["message"];
   if (!message.is_object()) return bad(options, "answered with a choice that has no message");
   llm::Response out;

@@ -6,8 +6,9 @@
 namespace weir::provider::openai_chat {
 namespace {
 
-constexpr ErrorRule kRules[] = {{429, "rate_limit_exceeded", ErrorKind::kRateLimited, "slow down"}};
-const Options kOptions{.provider = "test", .errors = kRules};
+constexpr ErrorRule kStreamRules[] = {
+    {429, "rate_limit_exceeded", ErrorKind::kRateLimited, "slow down"}};
+const Options kStreamOptions{.provider = "test", .errors = kStreamRules};
 
 std::string chunk(std::string_view delta, std::string_view finish = "null") {
   return "data: "
@@ -26,7 +27,7 @@ struct Outcome {
   std::string text;
 };
 Outcome stream(std::string_view bytes, std::size_t piece = 1 << 20) {
-  const auto decoder = stream_decoder(kOptions);
+  const auto decoder = stream_decoder(kStreamOptions);
   Outcome out;
   for (std::size_t at = 0; at < bytes.size(); at += piece)
     if (const auto fed = decoder->feed(bytes.substr(at, piece), out.text); !fed) {
@@ -119,7 +120,7 @@ TEST(OpenaiChatStream, WhatIsNoStreamOfOurs) {
 }
 
 TEST(OpenaiChatStream, AnAnswerWithoutEndIsBounded) {
-  const auto decoder = stream_decoder(kOptions);
+  const auto decoder = stream_decoder(kStreamOptions);
   const std::string piece = chunk("{\"content\":\"" + std::string(1 << 20, 'x') + "\"}");
   std::string text;
   Result<void> fed;

@@ -8,9 +8,10 @@ namespace {
 
 using Kind = llm::ToolChoice::Kind;
 
-const Options kOptions{.provider = "test", .breakpoints = true, .cache_key = true, .errors = {}};
+const Options kWriteOptions{
+    .provider = "test", .breakpoints = true, .cache_key = true, .errors = {}};
 
-llm::Request request() {
+llm::Request plain() {
   llm::Request out;
   out.model = "gpt-6-sol";
   out.messages = {{.role = llm::Role::kUser, .content = {{.text = "Hi"}}}};
@@ -18,20 +19,20 @@ llm::Request request() {
 }
 
 std::string body(const llm::Request& from, llm::Route route = llm::Route::kSync) {
-  const auto out = encode_body(kOptions, from, route);
+  const auto out = encode_body(kWriteOptions, from, route);
   EXPECT_TRUE(out) << (out ? "" : out.error().message);
   return out.value_or("");
 }
 
 ErrorKind refused(const llm::Request& from) {
-  const auto out = encode_body(kOptions, from, llm::Route::kSync);
+  const auto out = encode_body(kWriteOptions, from, llm::Route::kSync);
   EXPECT_FALSE(out);
   EXPECT_FALSE(out.error().hint.empty());
   return out.error().kind;
 }
 
 TEST(OpenaiChatWrite, ToolsStandAheadOfTheMessages) {
-  auto in = request();
+  auto in = plain();
   in.tools = {{.name = "look",
                .description = "Looks \"it\" up",
                .parameters_json = "{\"type\":\n\"object\"}"},
@@ -57,7 +58,7 @@ TEST(OpenaiChatWrite, ToolsStandAheadOfTheMessages) {
 }
 
 llm::Request conversation() {
-  auto in = request();
+  auto in = plain();
   in.messages = {{.role = llm::Role::kUser,
                   .content = {{.text = "", .image = llm::Image{"image/png", "AAAA", ""}},
                               {.text = "", .image = llm::Image{"", "", "https://a.example/b.png"}},
@@ -122,7 +123,7 @@ TEST(OpenaiChatWrite, AFailedToolCannotBeTold) {
 }
 
 TEST(OpenaiChatWrite, WhatSteersTheAnswer) {
-  auto in = request();
+  auto in = plain();
   in.output_max = Tokens{9};
   in.temperature = 0.5;
   in.top_p = 0.25;
@@ -135,10 +136,10 @@ TEST(OpenaiChatWrite, WhatSteersTheAnswer) {
 
 TEST(OpenaiChatToolCalls, AreReadAsTheyStand) {
   using Calls = std::vector<llm::ToolCall>;
-  EXPECT_EQ(decode_tool_calls(kOptions, "").value(), Calls{});
+  EXPECT_EQ(decode_tool_calls(kWriteOptions, "").value(), Calls{});
   EXPECT_EQ(
       decode_tool_calls(
-          kOptions,
+          kWriteOptions,
           R"([{"id":"t1","type":"function","function":{"name":"look","arguments":"{\"n\": 1.50}"}},)"
           R"({"id":"t2","type":"custom","custom":{"name":"free","input":"text"}},)"
           R"({"id":"t3","function":{"name":"end","arguments":""}}])")
@@ -147,7 +148,7 @@ TEST(OpenaiChatToolCalls, AreReadAsTheyStand) {
   for (const auto* bad :
        {"{}", "[", R"([{"type":"function","function":{"name":"x","arguments":"{}"}}])",
         R"([{"id":"x","type":"function","function":{"arguments":"{}"}}])", "[1]"})
-    EXPECT_EQ(decode_tool_calls(kOptions, bad).error().kind, ErrorKind::kBadResponse) << bad;
+    EXPECT_EQ(decode_tool_calls(kWriteOptions, bad).error().kind, ErrorKind::kBadResponse) << bad;
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ class Descriptor {
   int fd_;
 };
 
-std::unexpected<Error> failure(std::string_view doing, const std::string& folder) {
+std::unexpected<Error> socket_failure(std::string_view doing, const std::string& folder) {
   const int code = errno;
   const bool absent = code == ENOENT || code == ECONNREFUSED || code == ENOTDIR;
   const bool late = code == EAGAIN || code == EINPROGRESS || code == ETIMEDOUT;
@@ -81,14 +81,15 @@ bool is_same_user(int fd) {
 
 Result<int> bind_socket(const std::string& folder, int folder_fd) {
   Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (fd.get() < 0) return failure("make", folder);
+  if (fd.get() < 0) return socket_failure("make", folder);
   ::fchmod(fd.get(), 0600);  // of the file that bind() makes
-  if (::unlinkat(folder_fd, kName, 0) != 0 && errno != ENOENT) return failure("replace", folder);
+  if (::unlinkat(folder_fd, kName, 0) != 0 && errno != ENOENT)
+    return socket_failure("replace", folder);
   const auto address = address_of(folder, folder_fd);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return failure("bind", folder);
+    return socket_failure("bind", folder);
   if (::fchmodat(folder_fd, kName, 0600, 0) != 0 || ::listen(fd.get(), 16) != 0)
-    return failure("listen on", folder);
+    return socket_failure("listen on", folder);
   return fd.release();
 }
 
@@ -198,7 +199,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
                                                              const std::string& folder,
                                                              Handler handler) {
   const int fd = open_folder(folder);
-  if (fd < 0) return failure("make", folder);
+  if (fd < 0) return socket_failure("make", folder);
   auto listener = std::make_shared<Listener>(io, fd, std::move(handler));
   WEIR_CHECK(listener->start(folder));
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(listener)));
@@ -207,9 +208,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
 Result<std::string> ask_owner(const std::string& folder, const ControlRequest& request,
                               std::chrono::milliseconds timeout) {
   const Descriptor folder_fd(open_folder(folder));
-  if (folder_fd.get() < 0) return failure("open", folder);
+  if (folder_fd.get() < 0) return socket_failure("open", folder);
   const Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) return failure("open", folder);
+  if (fd.get() < 0) return socket_failure("open", folder);
   timeval limit{};
   limit.tv_sec = timeout.count() / 1000;
   limit.tv_usec = timeout.count() % 1000 * 1000;
@@ -217,12 +218,12 @@ Result<std::string> ask_owner(const std::string& folder, const ControlRequest& r
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   const auto address = address_of(folder, folder_fd.get());
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return failure("reach", folder);
+    return socket_failure("reach", folder);
   const auto line = write_control(request) + "\n";
   for (std::string_view rest = line; !rest.empty();) {
     const auto sent = ::send(fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return failure("write to", folder);
+    if (sent < 0) return socket_failure("write to", folder);
     rest.remove_prefix(static_cast<std::size_t>(sent));
   }
   std::string reply(kControlReplyBytesMax, '\0');
@@ -230,7 +231,7 @@ Result<std::string> ask_owner(const std::string& folder, const ControlRequest& r
   while (size < reply.size()) {
     const auto got = ::recv(fd.get(), reply.data() + size, reply.size() - size, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure("read", folder);
+    if (got < 0) return socket_failure("read", folder);
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
     if (reply[size - 1] == '\n') return read_control_reply({reply.data(), size - 1});

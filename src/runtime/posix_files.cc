@@ -11,7 +11,7 @@
 namespace weir::runtime {
 namespace {
 
-std::unexpected<Error> failure(std::string_view doing, const std::string& path) {
+std::unexpected<Error> file_failure(std::string_view doing, const std::string& path) {
   const int code = errno;
   std::string hint;
   if (code == ENOSPC || code == EDQUOT)
@@ -35,7 +35,7 @@ class PosixFile final : public engine::File {
           ::pread(fd_, out.data() + got, out.size() - got, static_cast<off_t>(offset + got));
       if (n == 0) break;
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return failure("read", path_);
+      if (n < 0) return file_failure("read", path_);
       got += static_cast<std::size_t>(n);
     }
     return got;
@@ -45,7 +45,7 @@ class PosixFile final : public engine::File {
     while (!bytes.empty()) {
       const auto n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return failure("write", path_);
+      if (n < 0) return file_failure("write", path_);
       bytes.remove_prefix(static_cast<std::size_t>(n));
       offset += static_cast<std::uint64_t>(n);
     }
@@ -54,17 +54,17 @@ class PosixFile final : public engine::File {
 
   Result<std::uint64_t> size() override {
     struct stat info{};
-    if (::fstat(fd_, &info) != 0) return failure("look at", path_);
+    if (::fstat(fd_, &info) != 0) return file_failure("look at", path_);
     return static_cast<std::uint64_t>(info.st_size);
   }
 
   Result<void> truncate(std::uint64_t size) override {
-    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return failure("cut", path_);
+    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return file_failure("cut", path_);
     return {};
   }
 
   Result<void> sync() override {
-    if (::fdatasync(fd_) != 0) return failure("sync", path_);
+    if (::fdatasync(fd_) != 0) return file_failure("sync", path_);
     return {};
   }
 
@@ -79,7 +79,7 @@ Result<std::unique_ptr<engine::File>> PosixFiles::open(const std::string& path) 
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   const bool fresh = fd < 0 && errno == ENOENT;
   if (fresh) fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return failure("open", path);
+  if (fd < 0) return file_failure("open", path);
   auto file = std::make_unique<PosixFile>(fd, path);
   // Whoever created it may have died before this; nothing was written then.
   WEIR_TRY(const auto size, file->size());
@@ -94,28 +94,28 @@ Result<void> sync_folder_of(const std::string& path) {
                                                         : path.substr(0, slash);
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // One may create files in a folder that one may not read; it cannot be synced then.
-  if (fd < 0) return errno == EACCES ? Result<void>() : failure("open", folder);
+  if (fd < 0) return errno == EACCES ? Result<void>() : file_failure("open", folder);
   const bool synced = ::fsync(fd) == 0 || errno == EINVAL || errno == EROFS;  // not every one can
   const int code = errno;
   ::close(fd);
   errno = code;
-  if (!synced) return failure("sync", folder);
+  if (!synced) return file_failure("sync", folder);
   return {};
 }
 
 Result<void> PosixFiles::remove(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failure("remove", path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return file_failure("remove", path);
   return {};
 }
 
 Result<void> PosixFiles::rename(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return failure("replace", to);
+  if (::rename(from.c_str(), to.c_str()) != 0) return file_failure("replace", to);
   return sync_folder_of(to);  // the new name survives a power loss
 }
 
 Result<std::unique_ptr<engine::File>> ReadOnlyFiles::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failure("read", path);
+  if (fd < 0) return file_failure("read", path);
   return std::make_unique<PosixFile>(fd, path);
 }
 
@@ -128,12 +128,12 @@ Result<void> make_private_folder(const std::string& path) {
   struct stat info{};
   if (errno == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
     return sync_folder_of(path);  // whoever created it may have died before that
-  return failure("create the folder", path);
+  return file_failure("create the folder", path);
 }
 
 Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failure("read", path);
+  if (fd < 0) return file_failure("read", path);
   PosixFile file(fd, path);
   std::string bytes(bytes_max + 1, '\0');
   WEIR_TRY(const auto got, file.read(0, bytes));
@@ -147,11 +147,11 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_m
 Result<void> write_whole_file(const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".new";
   const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return failure("write", temporary);
+  if (fd < 0) return file_failure("write", temporary);
   PosixFile file(fd, temporary);
   WEIR_CHECK(file.write(0, bytes));
   WEIR_CHECK(file.sync());
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failure("replace", path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return file_failure("replace", path);
   return sync_folder_of(path);
 }
 

@@ -6,7 +6,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kBillPieceBytes = 256 * 1024;
 
 std::string decimal(__int128 value) {
   std::string digits;
@@ -57,7 +57,7 @@ void Bill::write(bool jsonl, std::string_view account,
     first = false;
     piece += row_json(row);
     if (jsonl) piece += '\n';
-    if (piece.size() >= kPieceBytes) emit(std::exchange(piece, {}));
+    if (piece.size() >= kBillPieceBytes) emit(std::exchange(piece, {}));
   }
   if (!jsonl) piece += "],\"total_pico_usd\":" + decimal(total) + "}";
   if (!piece.empty()) emit(std::move(piece));

@@ -34,7 +34,7 @@ constexpr std::array<std::pair<std::string_view, FaultKind>, 20> kKinds{{
     {"shuffle_rows", FaultKind::kShuffleRows},
 }};
 
-Duration seconds(double value) { return Duration(static_cast<std::int64_t>(value * 1e6)); }
+Duration from_seconds(double value) { return Duration(static_cast<std::int64_t>(value * 1e6)); }
 
 Result<void> read_match(json::Value match, FaultRule& rule) {
   for (const auto member : match.members()) {
@@ -72,8 +72,9 @@ Result<void> read_fault(json::Value fault, FaultRule& rule) {
     else if (member.key == "code") rule.code = value.integer_or(500);
     else if (member.key == "after_bytes") rule.after_bytes = value.integer_or(100);
     else if (member.key == "type") rule.type = value.string_or("");
-    else if (member.key == "retry_after") rule.retry_after = seconds(value.number().value_or(1));
-    else if (member.key == "seconds") rule.duration = seconds(value.number().value_or(0));
+    else if (member.key == "retry_after")
+      rule.retry_after = from_seconds(value.number().value_or(1));
+    else if (member.key == "seconds") rule.duration = from_seconds(value.number().value_or(0));
     else if (member.key == "accepted") rule.accepted = value.boolean().value_or(false);
     else
       return fail(ErrorKind::kInvalidArgument,

@@ -83,7 +83,7 @@ TEST(Simulator, BillCarriesTheAttemptIdAndWhatWasDelivered) {
   b.get("/toy/v1/x", {{"x-client-request-id", "attempt-1"}});
   const testing::Parsed bill(b.get("/_sim/bill").text());
   EXPECT_EQ(bill["total_pico_usd"].integer(), 1);
-  const json::Value row(bill["rows"].items().at(0).value_unsafe());
+  const json::Value row(bill["rows"].items().at(0));
   EXPECT_EQ(row["attempt_id"].string(), "attempt-1");
   EXPECT_EQ(row["delivered"].boolean(), true);
   EXPECT_EQ(b.get("/_sim/bill?format=jsonl").head.headers.find("content-type"),

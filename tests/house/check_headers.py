@@ -5,7 +5,8 @@ Usage: check_headers.py [--root FOLDER] [--jobs N] [--clang COMMAND] [--gcc COMM
 
   --clang COMMAND  compile (syntax only) every header of src/ and include/ alone; a header that the .cc of the same name
                    includes first is proven by the build, and left out
-  --gcc COMMAND    compile (syntax only) the installed headers and all of the pure core, base to engine
+  --gcc COMMAND    compile (syntax only) each installed header alone, and all of the pure core, base to engine: a folder at
+                   a time, since GCC is asked for its opinion of the language, and the includes are Clang's to judge
   --stamps FOLDER  remember what passed, and leave it out while nothing that it could include has changed
 """
 import argparse
@@ -42,6 +43,18 @@ def proven_by_its_source(path, name):
 
 def command(root, compiler, *arguments):
     return [compiler, "-std=c++23", "-fsyntax-only", '-DWEIR_SOURCE_DIR=""', "-I", str(root / "src"), "-I", str(root / "include"), *arguments]
+
+
+def gcc_units(root):
+    """What GCC compiles as one: each installed header, each folder of the core. The largest come first."""
+    units = {}
+    for suffix in (".h", ".cc"):
+        for path, name in sources(root, suffix, PURE):
+            if is_test(path) or (suffix == ".h" and proven_by_its_source(path, name)):
+                continue
+            installed = (root / "include") in path.parents
+            units.setdefault((path if installed else path.parent).relative_to(root), []).append(name.as_posix())
+    return dict(sorted(units.items(), key=lambda unit: -len(unit[1])))
 
 
 def run(task):
@@ -96,11 +109,9 @@ def main():
                  for path, name in sources(root, ".h") if not proven_by_its_source(path, name)]
         ok &= check("headers alone (Clang)", tasks, arguments, arguments.clang)
     if arguments.gcc:
-        tasks = [(path.relative_to(root), command(root, arguments.gcc, str(path)), None)
-                 for path, name in sources(root, ".cc", PURE) if not is_test(path)]
-        tasks += [(path.relative_to(root), command(root, arguments.gcc, "-x", "c++", "-"), f'#include "{name}"\n')
-                  for path, name in sources(root, ".h", PURE)
-                  if not is_test(path) and not proven_by_its_source(path, name)]
+        line = command(root, arguments.gcc, "-x", "c++", "-")
+        tasks = [(what, line, "".join(f'#include "{name}"\n' for name in names))
+                 for what, names in gcc_units(root).items()]
         ok &= check("core (GCC)", tasks, arguments, arguments.gcc)
     sys.exit(0 if ok else 1)
 

@@ -14,7 +14,7 @@ Error error(int status, std::string_view type, std::string_view code) {
   return decode_error(options, {.status = status, .headers = {}, .body = std::move(body)}, Time{});
 }
 
-struct Row {
+struct ErrorRow {
   int status;
   const char* type;
   const char* code;
@@ -23,7 +23,7 @@ struct Row {
 
 TEST(OpenAIErrors, EachRow) {
   using enum ErrorKind;
-  const Row rows[] = {
+  const ErrorRow rows[] = {
       {401, "invalid_request_error", "invalid_api_key", kUnauthenticated},
       {401, "invalid_request_error", "", kUnauthenticated},
       {403, "request_forbidden", "unsupported_country_region_territory", kUnauthenticated},

@@ -21,7 +21,7 @@ constexpr std::int64_t kExpirySecondsMin = 3600, kExpirySecondsMax = 2'592'000;
 constexpr Duration kBatchFileLife = std::chrono::hours(24 * 30);
 constexpr std::string_view kPurposes[] = {"batch",  "assistants", "fine-tune",
                                           "vision", "user_data",  "evals"};
-constexpr std::size_t kListUsual = 10'000, kListMax = 10'000;
+constexpr std::size_t kFileListUsual = 10'000, kFileListMax = 10'000;
 
 std::string file_json(const StoredFile& file) {
   json::Writer out;
@@ -134,7 +134,7 @@ const StoredFile* Files::find(std::string_view account, std::string_view id) con
 }
 
 Reply Files::list(const Call& call) const {
-  const auto limit = list_limit(call.request.target, kListUsual, kListMax);
+  const auto limit = list_limit(call.request.target, kFileListUsual, kFileListMax);
   if (!limit)
     return error_reply(traits_,
                        {.message = "Invalid 'limit'.", .param = "limit", .code = "invalid_value"});

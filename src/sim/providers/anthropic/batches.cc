@@ -14,9 +14,9 @@ namespace {
 
 using std::chrono::hours;
 
-constexpr std::size_t kBodyBytesMax = 256'000'000;  // "256 MB"
-constexpr Duration kResultsLife = hours(24 * 29);   // from creation
-constexpr std::string_view kRetryAfter = "10";      // on polling a batch that has not ended
+constexpr std::size_t kBatchBytesMax = 256'000'000;  // "256 MB"
+constexpr Duration kResultsLife = hours(24 * 29);    // from creation
+constexpr std::string_view kRetryAfter = "10";       // on polling a batch that has not ended
 
 std::uint64_t row_number(std::uint64_t batch, std::size_t row) {
   return (std::uint64_t{1} << 63) | (batch << 24) | static_cast<std::uint64_t>(row);
@@ -48,7 +48,7 @@ Reply Batches::no_batch(const Call& call, std::string_view id) {
 }
 
 Reply Batches::create(Call& call, Version version) {
-  if (call.request.body.size() > kBodyBytesMax)
+  if (call.request.body.size() > kBatchBytesMax)
     return error_reply(usual_error(413, ""), call.request_id);
   auto rows = split_requests(call.request.body);
   if (!rows) return error_reply(rows.error(), call.request_id);

@@ -28,7 +28,7 @@ TEST(AnthropicMessages, AnswersInItsShape) {
   EXPECT_EQ(message["model"].string(), "claude-sonnet-5");
   EXPECT_EQ(message["stop_reason"].string(), "end_turn");
   EXPECT_EQ(message["usage"]["service_tier"].string(), "standard");
-  const json::Value block(message["content"].items().at(0).value_unsafe());
+  const json::Value block(message["content"].items().at(0));
   EXPECT_EQ(block["type"].string(), "text");
   EXPECT_TRUE(reply.head.headers.find("request-id")->starts_with("req_"));
   EXPECT_TRUE(reply.head.headers.find("anthropic-ratelimit-requests-remaining"));
@@ -81,7 +81,7 @@ TEST(AnthropicMessages, StreamsNamedEvents) {
             " message_start content_block_start ping content_block_delta content_block_stop "
             "message_delta message_stop");
   const testing::Parsed message(whole);
-  EXPECT_EQ(text, json::Value(message["content"].items().at(0).value_unsafe())["text"].string());
+  EXPECT_EQ(text, json::Value(message["content"].items().at(0))["text"].string());
   EXPECT_EQ(output, b.bill()[1].tokens.output);
   EXPECT_EQ(b.bill()[0].pico_usd, b.bill()[1].pico_usd);
   EXPECT_TRUE(b.bill()[1].delivered);
@@ -94,14 +94,13 @@ TEST(AnthropicMessages, StructuredAnswersAndTools) {
   const testing::Parsed formed(
       b.post(std::string(kMessagesPath), changed("\"max_tokens\"", format + "\"max_tokens\""))
           .text());
-  EXPECT_EQ(json::Value(formed["content"].items().at(0).value_unsafe())["text"].string(),
-            R"({"kind":"a"})");
+  EXPECT_EQ(json::Value(formed["content"].items().at(0))["text"].string(), R"({"kind":"a"})");
   const std::string tools =
       R"("tools":[{"name":"x","input_schema":{"type":"object","properties":{"n":{"const":1}}}}],"tool_choice":{"type":"tool","name":"x"},)";
   const testing::Parsed called(
       b.post(std::string(kMessagesPath), changed("\"max_tokens\"", tools + "\"max_tokens\""))
           .text());
-  const json::Value block(called["content"].items().at(0).value_unsafe());
+  const json::Value block(called["content"].items().at(0));
   EXPECT_EQ(block["type"].string(), "tool_use");
   EXPECT_EQ(block["input"]["n"].integer(), 1);
   EXPECT_EQ(called["stop_reason"].string(), "tool_use");

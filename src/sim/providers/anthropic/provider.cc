@@ -20,7 +20,7 @@ namespace {
 
 using http::Method;
 
-constexpr std::size_t kBodyBytesMax = 32'000'000;  // of a message; a batch may have more
+constexpr std::size_t kMessageBytesMax = 32'000'000;  // of a message; a batch may have more
 constexpr std::string_view kBatchesPath = "/v1/messages/batches";
 
 struct Tail {
@@ -148,7 +148,7 @@ Reply Anthropic::batch(Call& call, const Tail& tail) {
 }
 
 Reply Anthropic::messages(Call& call, Version version) {
-  if (call.request.body.size() > kBodyBytesMax)
+  if (call.request.body.size() > kMessageBytesMax)
     return error_reply(usual_error(413, ""), call.request_id);
   const auto body = parser_.parse(call.request.body);
   if (!body)

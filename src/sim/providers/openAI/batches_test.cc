@@ -171,7 +171,7 @@ TEST(OpenAiBatches, ValidationStopsAtTheFirstBadLine) {
     const testing::Parsed batch = finish(b, create(b, lines));
     EXPECT_EQ(batch["status"].string(), "failed") << lines.substr(0, 200);
     ASSERT_EQ(batch["errors"]["data"].size(), 1U);
-    const json::Value error(batch["errors"]["data"].items().at(0).value_unsafe());
+    const json::Value error(batch["errors"]["data"].items().at(0));
     EXPECT_EQ(error["code"].string(), code) << error.text();
     EXPECT_EQ(error["line"].integer_or(0), line);
     EXPECT_TRUE(batch["failed_at"].integer());
@@ -372,7 +372,7 @@ TEST(OpenAiBatches, FaultsOfTheWhole) {
     {"match":{"operation":"batch_results","nth":1},"fault":{"kind":"truncate","after_bytes":10}}])"});
   const testing::Parsed refused = finish(b, create(b, lines_of(10)));
   EXPECT_EQ(refused["status"].string(), "failed");
-  EXPECT_EQ(json::Value(refused["errors"]["data"].items().at(0).value_unsafe())["code"].string(),
+  EXPECT_EQ(json::Value(refused["errors"]["data"].items().at(0))["code"].string(),
             "billing_hard_limit_reached");
   const testing::Parsed cancelled = finish(b, create(b, lines_of(10)));
   EXPECT_EQ(cancelled["status"].string(), "cancelled");

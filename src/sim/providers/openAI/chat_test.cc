@@ -36,7 +36,7 @@ TEST(OpenAiChat, AnswersInItsShape) {
   EXPECT_EQ(completion["object"].string(), "chat.completion");
   EXPECT_EQ(completion["created"].integer(), unix_seconds(b.now()));
   EXPECT_EQ(completion["model"].string(), "gpt-5-mini");
-  const json::Value choice(completion["choices"].items().at(0).value_unsafe());
+  const json::Value choice(completion["choices"].items().at(0));
   EXPECT_EQ(choice["message"]["role"].string(), "assistant");
   EXPECT_EQ(choice["message"]["content"].string(), "This is about gnuchess.");
   EXPECT_EQ(choice["finish_reason"].string(), "stop");
@@ -50,15 +50,14 @@ TEST(OpenAiChat, LimitsChoicesAndFormats) {
   for (const auto* key : {"max_tokens", "max_completion_tokens"}) {
     const testing::Parsed cut(b.post(kChat, with(",\"" + std::string(key) + "\":2")).text());
     EXPECT_EQ(cut["usage"]["completion_tokens"].integer(), 2);
-    EXPECT_EQ(json::Value(cut["choices"].items().at(0).value_unsafe())["finish_reason"].string(),
-              "length");
+    EXPECT_EQ(json::Value(cut["choices"].items().at(0))["finish_reason"].string(), "length");
   }
   const testing::Parsed two(b.post(kChat, with(",\"n\":2")).text());
   EXPECT_EQ(two["choices"].size(), 2U);
   const testing::Parsed object(
       b.post(kChat, with(R"(,"response_format":{"type":"json_object"})")).text());
   const testing::Parsed inner(
-      *json::Value(object["choices"].items().at(0).value_unsafe())["message"]["content"].string());
+      *json::Value(object["choices"].items().at(0))["message"]["content"].string());
   EXPECT_TRUE(inner["answer"].is_string());
   const testing::Parsed formed(
       b.post(
@@ -66,21 +65,18 @@ TEST(OpenAiChat, LimitsChoicesAndFormats) {
            with(
                R"(,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"k":{"enum":["a","b"]}}}}})"))
           .text());
-  EXPECT_EQ(
-      json::Value(formed["choices"].items().at(0).value_unsafe())["message"]["content"].string(),
-      R"({"k":"a"})");
+  EXPECT_EQ(json::Value(formed["choices"].items().at(0))["message"]["content"].string(),
+            R"({"k":"a"})");
   const testing::Parsed called(
       b.post(
            kChat,
            with(
                R"(,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"n":{"const":1}}}}}],"tool_choice":"required")"))
           .text());
-  const json::Value choice(called["choices"].items().at(0).value_unsafe());
+  const json::Value choice(called["choices"].items().at(0));
   EXPECT_EQ(choice["finish_reason"].string(), "tool_calls");
   EXPECT_EQ(
-      json::Value(
-          choice["message"]["tool_calls"].items().at(0).value_unsafe())["function"]["arguments"]
-          .string(),
+      json::Value(choice["message"]["tool_calls"].items().at(0))["function"]["arguments"].string(),
       R"({"n":1})");
 }
 
@@ -369,7 +365,7 @@ TEST(OpenAiChat, MembersThatAreAlwaysThere) {
   };
   const testing::Parsed whole(b.post(kChat, kSimple).text());
   all_of(whole.root, "message");
-  const json::Value choice(whole["choices"].items().at(0).value_unsafe());
+  const json::Value choice(whole["choices"].items().at(0));
   testing::expect_members(choice, {"logprobs"});
   testing::expect_members(choice["message"], {"content", "refusal", "role"});
   testing::expect_members(whole["usage"], {"completion_tokens", "prompt_tokens", "total_tokens"});

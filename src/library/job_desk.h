@@ -100,7 +100,7 @@ class JobDesk {
   bool withdraw(const JobPtr& job);
   /// As CallDesk has them: what providers told jobs goes to `tell`, on the jobs' loop; what they told single requests is heard here.
   using OnNews = std::function<void(const std::string& account, const engine::Account::News& news)>;
-  void on_news(OnNews tell); }
+  void on_news(OnNews tell) { tell_ = std::move(tell); }
   void hear(const std::string& account, const engine::Account::News& news);
   bool stop(std::chrono::steady_clock::time_point until);
 
@@ -121,7 +121,7 @@ class JobDesk {
   const DeskParts parts_;
   const std::string folder_;
   const std::size_t running_max_;
-  Tell tell_;
+  OnNews tell_;
   std::mutex mutex_;
   std::map<std::string, JobPtr, std::less<>> jobs_;
   std::map<std::string, std::string> by_key_;  // idempotency key -> id

@@ -1,5 +1,6 @@
 #pragma once
-// Metrics: what was spent and saved, read off the ledger. Values; hooks are called on Weir's threads and must not block.
+// Metrics: what was spent and saved, read off the ledger. Values, and a handle that is thread-safe; hooks are called on Weir's threads and
+// must not block.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -13,11 +14,12 @@ namespace weir {
 
 /// Money is "0.00" of entries whose trackCosts is false; baselines and savings are where trackCostSavings is.
 struct MetricsSummary {
-  std::string provider, model;       // empty where it sums over several
-  std::uint64_t requests = 0;        // billed answers
-  std::uint64_t batch_requests = 0;  // of them, those by a batch
-  std::uint64_t cache_hits = 0;      // of them, those with cached tokens
-  std::uint64_t unknown = 0;         // attempts whose outcome was never seen
+  std::string provider = {}, model = {};  // empty where it sums over several
+  std::string workload = {};              // the same; also empty for requests of none
+  std::uint64_t requests = 0;             // billed answers
+  std::uint64_t batch_requests = 0;       // of them, those by a batch
+  std::uint64_t cache_hits = 0;           // of them, those with cached tokens
+  std::uint64_t unknown = 0;              // attempts whose outcome was never seen
   Usage usage;
   std::string spent_usd = "0.00", baseline_usd = "0.00", saved_usd = "0.00",
               exposure_usd = "0.00";  // exact
@@ -37,12 +39,16 @@ class WEIR_API Metrics {
   class Impl;
   explicit Metrics(std::shared_ptr<Impl> impl);
   /// Books an answer that did not come through a model of Weir (a user's own base does so by itself).
-  /// @error kUnavailable the store does not take it.
-  Result<void> record(const Response& response, const ModelInfo& model);
+  /// @param workload as CallOptions::workload. @error kUnavailable the store does not take it.
+  Result<void> record(const Response& response, const ModelInfo& model,
+                      const std::string& workload = {});
   /// @error kUnsupported enableMetrics is false; kUnavailable, kInternal a ledger cannot be read.
   [[nodiscard]] Result<MetricsSummary> summary(Window window = {}) const;
-  /// One a provider and model, by name.
+  /// One a provider and model, by name. @error as summary().
   [[nodiscard]] Result<std::vector<MetricsSummary>> by_provider(Window window = {}) const;
+  /// One a workload, by name; requests that named none come first, under an empty name. Names that no configuration has are kept apart
+  /// up to 32 for single requests, what is beyond has none; jobs keep every name. @error as summary().
+  [[nodiscard]] Result<std::vector<MetricsSummary>> by_workload(Window window = {}) const;
 
  private:
   std::shared_ptr<Impl> impl_;

@@ -121,8 +121,9 @@ struct Response {
 struct CallOptions {
   /// From now, by the engine's clock. Of batch(): unfinished slots are then kDeadlineExceeded, and the job runs on.
   std::optional<std::chrono::microseconds> deadline = std::nullopt;
-  bool urgent = false;        // passes gathering; goes first within the account's limits
-  std::string workload = {};  // a name for metrics, at most 64 characters
+  bool urgent = false;  // passes gathering; goes first within the account's limits
+  std::string workload =
+      {};  // a name for metrics and for the configuration's policy, at most 64 characters
   std::string idempotency_key =
       {};  // submit(): the same key gives the job that it began, at most 200 characters
   std::uint32_t concurrency_max = 8;  // requests in flight, where a batch goes one by one; 1 to 512

@@ -71,7 +71,8 @@ std::vector<std::string> report_lines(const std::map<LedgerKey, Sums>& sums, Spa
     all.totals.answers += sum.totals.answers;
     all.totals.unknown += sum.totals.unknown;
     all.would_have_saved += sum.would_have_saved;
-    out.push_back(fmt::format("{}: {}/{}: {}", head, key.first, key.second, figures(sum, savings)));
+    out.push_back(
+        fmt::format("{}: {}/{}: {}", head, key.provider, key.model, figures(sum, savings)));
   }
   out.front() = fmt::format("{}: {}", head, figures(all, savings));
   return out;
@@ -95,7 +96,7 @@ Time CostReport::run(Host& host) {
   const bool any_tracked =
       config->llm.empty() || std::ranges::any_of(config->llm, &config::ModelEntry::track_costs);
   if (wanted.metrics_enabled && any_tracked) {
-    const auto sums = sum_ledgers(host, span, true);
+    const auto sums = sum_ledgers(host, span, Apart::kByModel);
     // A job that just begins can make its ledger look damaged.
     if (!sums) {
       host.log(LogLevel::kWarning, "the cost report has to wait: " + sums.error().text());

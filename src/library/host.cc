@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kCallConnectionsMax = 256;
 constexpr std::size_t kJobConnectionsMax = 256;
+// Each has a ledger of its own, of four files: names that a caller makes up by the thousand must not use them all.
+constexpr std::size_t kNamesMax = 32;
 // Memory that looks like files; without it an engine in memory uses the folder for temporary files.
 constexpr const char* kMemoryFolder = "/dev/shm";
 
@@ -179,7 +181,25 @@ Result<bool> Host::reload() {
 
 Result<void> Host::record(std::span<const Response> responses, const ModelInfo& model,
                           const std::string& workload) {
-  return records_->add(responses, model, settings_.workload(workload).name(), clock_->now());
+  return records_->add(responses, model, booked_under(workload), clock_->now());
+}
+
+std::string Host::booked_under(const std::string& workload) {
+  if (workload.empty() || !settings_.workload(workload).name().empty()) return workload;
+  bool last = false;
+  {
+    const std::scoped_lock lock(naming_);
+    if (names_.contains(workload)) return workload;
+    if (names_.size() == kNamesMax) return {};
+    names_.insert(workload);
+    last = names_.size() == kNamesMax;
+  }
+  if (last)
+    log(LogLevel::kWarning,
+        fmt::format("there are {} workloads that no configuration has: single requests of further "
+                    "ones are booked without a name",
+                    kNamesMax));
+  return workload;
 }
 
 void Host::keep_observed(std::span<const Response> would_be, const ModelInfo& model) {

@@ -4,6 +4,7 @@
 // Shared by the engine and everything it made; stop() ends the threads. Thread-safe.
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +51,8 @@ class Host {
   const catalogue::Catalogue& catalogue() const { return catalogue_; }
   /// Reads the configuration again. @return whether it says something else now. @error it is not right: the old one stays.
   Result<bool> reload();
+  /// The workload that a single request is booked under: the name, while there are not too many that no configuration has.
+  std::string booked_under(const std::string& workload);
   /// Books answers that did not come through a model of Weir. @error kUnavailable the store does not take them.
   Result<void> record(std::span<const Response> responses, const ModelInfo& model,
                       const std::string& workload);
@@ -91,6 +94,8 @@ class Host {
   std::unique_ptr<JobDesk> jobs_;
   std::unique_ptr<Records> records_, observed_;
   std::unique_ptr<CostReport> report_;
+  std::mutex naming_;
+  std::set<std::string> names_;  // of workloads that no configuration has
   std::mutex refreshing_, stopping_;
   std::jthread watcher_;  // of the file and the clock
   bool stopped_ = false;

@@ -19,6 +19,15 @@ std::string endpoint_of(const config::ModelEntry& entry, const catalogue::Catalo
   return url ? url->origin.text() + url->target : std::string();
 }
 
+LedgerKey key_of(const LedgerFolder& ledger, Apart apart) {
+  switch (apart) {
+    case Apart::kNot: return {};
+    case Apart::kByModel: return {.provider = ledger.provider, .model = ledger.model};
+    case Apart::kByWorkload: return {.workload = ledger.workload};
+  }
+  return {};
+}
+
 cost::LedgerEntry without_money(cost::LedgerEntry entry) {
   entry.cost = entry.baseline = entry.uncached = {};
   return entry;
@@ -66,7 +75,7 @@ bool is_tracked(const config::Config& config, const catalogue::Catalogue& catalo
   });
 }
 
-Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, bool apart) {
+Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, Apart apart) {
   host.calls().settle();
   const auto config = host.settings().current();
   std::map<LedgerKey, Sums> sums;
@@ -77,7 +86,7 @@ Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, bool apart)
     const bool observed = std::string_view(part) == "/observed";
     WEIR_TRY(const auto ledgers, ledgers_in(host.folder() + part));
     for (const auto& ledger : ledgers) {
-      auto& sum = sums[apart ? LedgerKey(ledger.provider, ledger.model) : LedgerKey()];
+      auto& sum = sums[key_of(ledger, apart)];
       const bool tracked = is_tracked(*config, host.catalogue(), ledger);
       sum.tracked |= tracked;
       WEIR_CHECK(visit_entries(ledger, [&](const cost::LedgerEntry& entry) {
@@ -94,7 +103,7 @@ Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, bool apart)
 
 MetricsSummary summary_of(const LedgerKey& key, const Sums& sums, bool savings) {
   const auto& totals = sums.totals;
-  MetricsSummary out{.provider = key.first, .model = key.second};
+  MetricsSummary out{.provider = key.provider, .model = key.model, .workload = key.workload};
   out.requests = totals.answers;
   out.batch_requests = totals.batch_answers;
   out.cache_hits = totals.cache_hits;

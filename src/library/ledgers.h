@@ -1,9 +1,10 @@
 #pragma once
 // The ledgers of a store as a whole: those of single requests, of jobs and of users' own models, each in a folder that says whose it is.
+#include <compare>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "catalogue/catalogue.h"
@@ -38,10 +39,15 @@ struct Sums {
   MoneySum would_have_saved;  // by `auto`, of what was only observed
   bool tracked = false;       // any of it
 };
-using LedgerKey = std::pair<std::string, std::string>;  // provider, model
-/// What the engine's ledgers hold of the time. @param apart by provider and model, else under an empty key.
+/// Whose sums they are; empty where they are not kept apart by it.
+struct LedgerKey {
+  std::string provider = {}, model = {}, workload = {};
+  friend auto operator<=>(const LedgerKey&, const LedgerKey&) = default;
+};
+enum class Apart : std::uint8_t { kNot, kByModel, kByWorkload };
+/// What the engine's ledgers hold of the time.
 /// Blocks: waits until what is booked stands in the store. @error kUnavailable, kInternal a ledger cannot be read.
-Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, bool apart);
+Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, Apart apart);
 
 /// @param savings whether baselines are told.
 MetricsSummary summary_of(const LedgerKey& key, const Sums& sums, bool savings);

@@ -17,7 +17,7 @@ struct Reading {
   bool savings = true;
 };
 
-Result<Reading> read(library::Host& host, Window window, bool apart) {
+Result<Reading> read(library::Host& host, Window window, library::Apart apart) {
   const auto& optimization = host.settings().current()->optimization;
   if (!optimization.metrics_enabled)
     return fail(ErrorKind::kUnsupported, "metrics are switched off",
@@ -32,25 +32,35 @@ Result<Reading> read(library::Host& host, Window window, bool apart) {
   return Reading{.sums = std::move(sums), .savings = optimization.track_cost_savings};
 }
 
-}  // namespace
-
-Metrics::Metrics(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
-Result<void> Metrics::record(const Response& response, const ModelInfo& model) {
-  return impl_->host->record({&response, 1}, model, "");
-}
-
-Result<MetricsSummary> Metrics::summary(Window window) const {
-  WEIR_TRY(auto reading, read(*impl_->host, window, false));
-  return library::summary_of({}, reading.sums[{}], reading.savings);
-}
-
-Result<std::vector<MetricsSummary>> Metrics::by_provider(Window window) const {
-  WEIR_TRY(const auto reading, read(*impl_->host, window, true));
+Result<std::vector<MetricsSummary>> summaries(library::Host& host, Window window,
+                                              library::Apart apart) {
+  WEIR_TRY(const auto reading, read(host, window, apart));
   std::vector<MetricsSummary> out;
   for (const auto& [key, sums] : reading.sums)
     out.push_back(library::summary_of(key, sums, reading.savings));
   return out;
+}
+
+}  // namespace
+
+Metrics::Metrics(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<void> Metrics::record(const Response& response, const ModelInfo& model,
+                             const std::string& workload) {
+  return impl_->host->record({&response, 1}, model, workload);
+}
+
+Result<MetricsSummary> Metrics::summary(Window window) const {
+  WEIR_TRY(auto reading, read(*impl_->host, window, library::Apart::kNot));
+  return library::summary_of({}, reading.sums[{}], reading.savings);
+}
+
+Result<std::vector<MetricsSummary>> Metrics::by_provider(Window window) const {
+  return summaries(*impl_->host, window, library::Apart::kByModel);
+}
+
+Result<std::vector<MetricsSummary>> Metrics::by_workload(Window window) const {
+  return summaries(*impl_->host, window, library::Apart::kByWorkload);
 }
 
 Metrics Engine::metrics() const {

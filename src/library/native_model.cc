@@ -31,7 +31,7 @@ Result<CallSpec> NativeModel::spec_of(const Request& request, const CallOptions&
                   .deadline = options.deadline,
                   .urgent = options.urgent,
                   .attempts_max = policy.attempts_max(),
-                  .workload = policy.name()};
+                  .workload = host_->booked_under(options.workload)};
 }
 
 void NativeModel::begin(const Request& request, const CallOptions& options, CallDesk::Done done) {

@@ -212,10 +212,10 @@ Result<library::JobPtr> OptimizedModel::Impl::submit(const RequestGenerator& nex
 
 namespace {
 
-// No other path mends what the caller did wrong, or does not want any more.
+// No other path mends what the caller did wrong, does not want any more, or may not spend.
 bool is_callers_fault(ErrorKind kind) {
   return kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kCancelled ||
-         kind == ErrorKind::kDeadlineExceeded;
+         kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kRateLimited;
 }
 
 }  // namespace

@@ -135,7 +135,9 @@ Result<void> take_key(Run& run) {
                                 : "check --key-file";
     return std::unexpected(std::move(error));
   }
-  run.credentials = {.base_path = run.setup.endpoint.target, .key = std::move(*key)};
+  run.credentials = {.base_path = run.setup.endpoint.target,
+                     .key = std::move(*key),
+                     .organization = run.options.organization};
   return {};
 }
 
@@ -234,6 +236,7 @@ Result<void> make_engine(Run& run) {
       .output_max = {options.output_max.value_or(kOutputMaxDefault)},
       .reasons = run.first_reasons};
   if (options.fallback_timeout) job.fallback_timeout = *options.fallback_timeout;
+  if (options.retries_max) job.attempts_max = static_cast<std::uint32_t>(*options.retries_max) + 1;
   WEIR_TRY(run.engine, engine::JobEngine::create(
                            std::move(job),
                            {.adapter = *run.setup.adapter,

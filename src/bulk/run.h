@@ -22,7 +22,8 @@ struct RunOptions {
   std::string endpoint;  // empty: the provider's
   std::string key_file;  // empty: api_key; that empty: the provider's environment variable
   std::string api_key, key_place;  // of a configuration, and where that has it, for messages
-  std::string config_path;         // that the options are from, not to be overwritten; may be empty
+  std::string organization;  // that requests are counted for, of a configuration; may be empty
+  std::string config_path;   // that the options are from, not to be overwritten; may be empty
   std::string prompt_path, schema_path;
   std::vector<std::string> reorder;  // fields whose lines of the prompt may change places
   std::string output;
@@ -31,6 +32,8 @@ struct RunOptions {
   bool fallback = true;              // to the standard API, where a batch cannot do it
   std::optional<Duration> batch_timeout, fallback_timeout;  // none: the engine's
   plan::Limits limits = {};
+  std::optional<std::uint64_t>
+      retries_max;  // of an item that reached the provider; none: the engine's
   std::uint64_t concurrency = 8;
   std::uint64_t limit = 0;
   std::optional<std::int64_t> output_max;

@@ -233,13 +233,12 @@ void give_workload(Filling& fill, const Source& source, std::vector<std::string>
               source.workload_path("deadline"));
   if (workload.budget.usd)
     fill.give("--spend-max", to_usd(*workload.budget.usd), source.workload_path("budget.usd"));
-  const auto warn = [&](std::string_view key, std::string_view what) {
-    const auto at = source.workload_path(key);
+  if (workload.retries_max)
+    fill.give("--retries", *workload.retries_max, source.workload_path("retries"));
+  if (workload.rollout < 100)
     warnings.push_back(
-        source.placed(at, fmt::format("'{}' has no effect on weir run: {}", key, what)));
-  };
-  if (workload.rollout < 100) warn("rollout", "all its items go the same way");
-  if (workload.retries_max) warn("retries", "the engine's number of attempts holds");
+        source.placed(source.workload_path("rollout"),
+                      "'rollout' has no effect on weir run: all items of a job go the same way"));
 }
 
 std::vector<std::string> warnings_of(const Source& source) {
@@ -251,6 +250,8 @@ std::vector<std::string> warnings_of(const Source& source) {
 }
 
 void take_key(const Source& source, RunFlags& flags) {
+  const auto organization = source.entry->extra.find("organizationId");
+  if (organization != source.entry->extra.end()) flags.options.organization = organization->second;
   if (!source.entry->api_key || !flags.options.key_file.empty()) return;
   flags.options.api_key = *source.entry->api_key;
   if (const auto* origin = source.origin(source.path("apiKey")))

@@ -14,7 +14,7 @@ namespace {
 
 // CLI11 reads "-1" into an unsigned value as a huge one: the ranges refuse it.
 constexpr std::uint64_t kCountMin = 1, kConcurrencyMax = 512, kLimitMax = 1'000'000'000'000,
-                        kBatchSizeMax = 1'000'000, kBreakpointsMax = 32;
+                        kBatchSizeMax = 1'000'000, kBreakpointsMax = 32, kRetriesMax = 20;
 
 void add_input_options(CLI::App& run, RunFlags& flags) {
   auto& o = flags.options;
@@ -90,6 +90,8 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--concurrency", o.concurrency, "sync requests in flight at most")
       ->check(CLI::Range(kCountMin, kConcurrencyMax))
       ->capture_default_str();
+  run.add_option("--retries", o.retries_max, "further attempts at an item that failed (default: 3)")
+      ->check(CLI::Range(std::uint64_t{0}, kRetriesMax));
   run.add_flag("--dedup", o.dedup,
                "send identical requests once, and answer all of them with the one answer");
   run.add_flag("--strict", o.strict, "send nothing if any input record is no good");

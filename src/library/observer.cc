@@ -38,7 +38,7 @@ Usage Observer::cached(const Request& request, const Usage& usage, Duration ttl,
   if (!look.marks) return usage;
   memory_.saw(look.lately);
   auto mark = provider_->cache.sync_mark;
-  if (cache_.ttl) mark = rounded_up(provider_->cache, *cache_.ttl).value_or(mark);
+  if (cache_.ttl) mark = plan::rounded_up(provider_->cache, *cache_.ttl).value_or(mark);
   Usage out = usage;
   out.input = usage.input - tokens;
   (look.lately ? out.cache_read : written_bucket(out, mark)) += tokens;

@@ -12,12 +12,12 @@
 namespace weir::runtime {
 namespace {
 
-struct Seen {
+struct SeenThread {
   int policy = -1, niceness = 0;
   std::string name;
 };
 
-Seen seen() {
+SeenThread seen() {
   std::array<char, 32> name{};
   ::pthread_getname_np(::pthread_self(), name.data(), name.size());
   return {.policy = ::sched_getscheduler(0),
@@ -27,8 +27,8 @@ Seen seen() {
 
 // What a thread of this priority, begun from one that `prepare`s itself, sees.
 template <class Prepare>
-Seen of(ThreadPriority priority, Prepare prepare) {
-  Seen out;
+SeenThread of(ThreadPriority priority, Prepare prepare) {
+  SeenThread out;
   std::jthread([&] {
     prepare();
     begin_thread("weir-of-a-long-name", priority);

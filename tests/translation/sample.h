@@ -16,7 +16,9 @@ inline const provider::Adapter& adapter_of(std::string_view name) {
 }
 
 inline std::string model_of(std::string_view provider) {
-  return provider == "anthropic" ? "claude-sonnet-5" : "gpt-6-sol";
+  if (provider == "anthropic") return "claude-sonnet-5";
+  if (provider == "groq") return "openai/gpt-oss-20b";
+  return "gpt-6-sol";
 }
 
 inline llm::Block text(std::string words, bool goes_on = false) {

@@ -119,6 +119,7 @@ class Matrix(harness.CliTest):
 # Provider, routes, further models. Each runs with the faults below, each with a simulator of its own.
 PROVIDERS = [
     ("groq", ("sync", "batch"), ()),
+    ("together", ("sync", "batch"), ("together/meta-llama/Llama-3.3-70B-Instruct-Turbo",)),
 ]
 FAULTS = [
     {"match": {"operation": "sync", "every": 20}, "fault": {"kind": "rate_limited", "retry_after": 2}},

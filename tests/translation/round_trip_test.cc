@@ -62,7 +62,8 @@ class Provider {
 };
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip, ::testing::Values("anthropic", "openAI", "groq"));
+INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
+                         ::testing::Values("anthropic", "openAI", "groq", "together"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -185,6 +186,7 @@ void any_request_is_taken(std::string name) {
 RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByTogether, ()) { any_request_is_taken("together"); }
 
 }  // namespace
 }  // namespace weir::translation

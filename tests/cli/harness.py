@@ -29,18 +29,21 @@ KEY_VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
     "groq": "GROQ_API_KEY",
     "together": "TOGETHER_API_KEY",
+    "azureOpenAI": "AZURE_OPENAI_API_KEY",
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
 # Of the providers that only test_matrix runs.
 OTHER_MODELS = {
     "groq": "groq/openai/gpt-oss-20b",
     "together": "together/openai/gpt-oss-20b",
+    "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
 }
 BASE_PATHS = {
     "openAI": "/openAI/v1",
     "anthropic": "/anthropic",
     "groq": "/groq/openai/v1",
     "together": "/together/v1",
+    "azureOpenAI": "/azureOpenAI/openai/v1",
 }
 
 # Outcomes as the ledger stores them.

@@ -120,6 +120,7 @@ class Matrix(harness.CliTest):
 PROVIDERS = [
     ("groq", ("sync", "batch"), ()),
     ("together", ("sync", "batch"), ("together/meta-llama/Llama-3.3-70B-Instruct-Turbo",)),
+    ("azureOpenAI", ("sync", "batch"), ("azureOpenAI/gpt-5.6-luna",)),
 ]
 FAULTS = [
     {"match": {"operation": "sync", "every": 20}, "fault": {"kind": "rate_limited", "retry_after": 2}},

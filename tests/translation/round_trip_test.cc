@@ -17,7 +17,8 @@ const Time kNow = from_unix_seconds(1'795'400'000);
 
 std::string base_path_of(std::string_view provider) {
   if (provider == "anthropic") return "/anthropic";
-  if (provider == "groq") return "/groq/openai/v1";
+  if (provider == "groq" || provider == "azureOpenAI")
+    return "/" + std::string(provider) + "/openai/v1";
   return "/" + std::string(provider) + "/v1";
 }
 
@@ -63,7 +64,8 @@ class Provider {
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
-                         ::testing::Values("anthropic", "openAI", "groq", "together"));
+                         ::testing::Values("anthropic", "openAI", "groq", "together",
+                                           "azureOpenAI"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -187,6 +189,7 @@ RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthro
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByTogether, ()) { any_request_is_taken("together"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByAzure, ()) { any_request_is_taken("azureOpenAI"); }
 
 }  // namespace
 }  // namespace weir::translation

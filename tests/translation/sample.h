@@ -18,6 +18,7 @@ inline const provider::Adapter& adapter_of(std::string_view name) {
 inline std::string model_of(std::string_view provider) {
   if (provider == "anthropic") return "claude-sonnet-5";
   if (provider == "groq" || provider == "together") return "openai/gpt-oss-20b";
+  if (provider == "azureOpenAI") return "gpt-4.1";
   return "gpt-6-sol";
 }
 

@@ -8,9 +8,20 @@
 
 #include "provider/adapter.h"
 
-namespace weir::providers::openAI {
+namespace weir::providers {
+namespace openAI {
 const provider::Adapter& adapter();
 }
+namespace groq {
+const provider::Adapter& adapter();
+}
+namespace together {
+const provider::Adapter& adapter();
+}
+namespace azureOpenAI {
+const provider::Adapter& adapter();
+}
+}  // namespace weir::providers
 
 namespace {
 using namespace weir;
@@ -50,7 +61,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .response = {.status = kStatuses[data[1] % kStatuses.size()],
                    .headers = {},
                    .body = std::string(reinterpret_cast<const char*>(data) + 2, size - 2)}};
-  const auto& adapter = providers::openAI::adapter();
+  // Who pages, names and words things otherwise.
+  const std::array<const provider::Adapter*, 4> adapters{
+      &providers::openAI::adapter(), &providers::groq::adapter(), &providers::together::adapter(),
+      &providers::azureOpenAI::adapter()};
+  const auto& adapter = *adapters[data[0] / kStates.size() % adapters.size()];
   const auto step = adapter.next(kStates[data[0] % kStates.size()], answer, context);
   WEIR_ASSERT(step.has_value());
   check(*step);

@@ -137,7 +137,8 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
   WEIR_TRY(const auto known, catalogue::resolve(setup->catalogue, options.model));
   setup->provider = plan::narrowed(*known.provider, options.limits);
   setup->limited = plan::narrowed(*known.model, options.limits);
-  setup->model = {.provider = &setup->provider, .model = {std::shared_ptr<void>(), &setup->limited}};
+  setup->model = {.provider = &setup->provider,
+                  .model = {std::shared_ptr<void>(), &setup->limited}};
   setup->adapter = find_adapter(setup->model.provider->name);
   if (setup->adapter == nullptr)
     return fail(ErrorKind::kUnsupported,

@@ -35,7 +35,7 @@ Error error_of_status(const http::Response& response, Time now) {
   Error error;
   error.http_status = response.status;
   error.retry_after = retry_after(response.headers, now);
-  for (const auto* name : {"request-id", "x-request-id"})
+  for (const auto* name : {"request-id", "x-request-id", "apim-request-id"})
     if (const auto id = response.headers.find(name); id && error.request_id.empty())
       error.request_id = id->substr(0, 128);
   switch (response.status) {

@@ -21,6 +21,13 @@
 
 namespace weir::provider::openai_batch {
 
+/// How a list of batches goes on.
+enum class Paging : std::uint8_t {
+  kAfter,   // ?limit=100&after=ID, "has_more", "last_id"
+  kCursor,  // ?cursor=TEXT, "paging":{"next_cursor"}
+  kNone,    // one page with everything
+};
+
 /// How one provider differs. A constant of the adapter: the views are of literals.
 struct Options {
   openai_chat::Options chat;
@@ -30,7 +37,15 @@ struct Options {
   std::string_view files_path = "/files";  // behind Credentials::base_path
   std::string_view batches_path = "/batches";
   bool metadata = true;  // batches carry metadata; false: a lost create is found by its input file
-  bool file_expiry = true;  // uploads take expires_after
+  bool file_expiry = true;             // uploads take expires_after
+  bool dotted_expiry = false;          // expires_after.seconds, not expires_after[seconds]
+  std::string_view purpose = "batch";  // of an upload
+  std::string_view upload_path = {};   // where it is not files_path
+  bool upload_name = false;            // the form has a field file_name
+  bool line_url = true;                // rows name method and url
+  std::string_view query = {};         // behind every path: "api-version=2024-10-21"
+  Paging paging = Paging::kAfter;
+  bool newest_first = true;  // lists are; false: they are read to their end
 };
 
 // Bounds of what may fail again and again, each counted since the step began or the process

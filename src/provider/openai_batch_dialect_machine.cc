@@ -156,7 +156,8 @@ Step Machine::on_list(const BatchEvent& event) {
     const bool seen =
         std::find(state_.found.begin(), state_.found.end(), batch.id) != state_.found.end();
     if (is_ours(batch) && !seen && state_.found.size() < 3) state_.found.push_back(batch.id);
-    older = batch.created && *batch.created < state_.intent - kClockSkewMax;
+    older =
+        options_.newest_first && batch.created && *batch.created < state_.intent - kClockSkewMax;
   }
   if (page->more && !older && !page->last.empty() && page->last != state_.after) {
     if (++state_.pages >= kListPagesMax)
@@ -246,7 +247,7 @@ Step Machine::observe(const BatchObject& batch, const http::Response& response) 
   if (batch.done) state_.done = batch.done;
   if (batch.created) state_.created = batch.created;
   if (batch.terminal) return settle(batch);
-  if (state_.cancel && !state_.cancelling && batch.status != "cancelling") return cancel();
+  if (state_.cancel && !state_.cancelling && !batch.cancelling) return cancel();
   const auto told = retry_after(response.headers, context_.now);
   return later(At::kPoll, told ? Duration(*told) : backoff());
 }
@@ -268,7 +269,7 @@ Step Machine::settle(const BatchObject& batch) {
   const bool rows = !batch.output_file.empty() || !batch.error_file.empty();
   // Validation refuses a batch whole, before anything runs. Where there are files all the same,
   // they are read: they may be paid.
-  if (batch.status == "failed" && !rows)
+  if (batch.failed && !rows)
     return refuse(
         batch.error.value_or(Error{.kind = ErrorKind::kUnavailable,
                                    .message = fmt::format("{}: batch {} failed without a reason",

@@ -60,8 +60,9 @@ Result<void> encode_item(const Options& options, std::string_view custom_id,
                          const llm::Request& request, std::string& out) {
   WEIR_TRY(const auto body, openai_chat::encode_body(options.chat, request, llm::Route::kBatch));
   json::Writer row;
-  row.begin_object().field("custom_id", custom_id).field("method", "POST");
-  row.field("url", options.endpoint).key("body").raw(body).end_object();
+  row.begin_object().field("custom_id", custom_id);
+  if (options.line_url) row.field("method", "POST").field("url", options.endpoint);
+  row.key("body").raw(body).end_object();
   out += row.text();
   return {};
 }

@@ -15,11 +15,16 @@ constexpr std::int64_t kFileLifeSeconds = 2'592'000;  // 30 days, the most that 
 constexpr std::size_t kListPage = 100;                // the most that the provider gives
 constexpr std::size_t kIdBytesMax = 200;
 
-http::RequestPlan plan(http::Method method, const BatchContext& context, std::string_view path,
-                       bool with_body = false) {
+constexpr std::size_t kCursorBytesMax = 2048;
+
+http::RequestPlan plan(const Options& options, http::Method method, const BatchContext& context,
+                       std::string_view path, bool with_body = false) {
+  std::string target = http::join_path(context.credentials.base_path, path);
+  if (!options.query.empty())
+    target += fmt::format("{}{}", target.contains('?') ? '&' : '?', options.query);
   return {.method = method,
-          .target = http::join_path(context.credentials.base_path, path),
-          .headers = openai_chat::bearer_headers(context.credentials, with_body),
+          .target = std::move(target),
+          .headers = openai_chat::request_headers(options.chat, context.credentials, with_body),
           .body = {}};
 }
 
@@ -28,24 +33,41 @@ std::string under(std::string_view folder, std::string_view id, std::string_view
 }
 
 std::optional<Time> time_at(json::Value value) {
+  if (const auto text = value.string()) return parse_rfc3339(*text);
   const auto seconds = value.integer();
   if (!seconds || *seconds <= 0) return std::nullopt;
   return from_unix_seconds(std::min(*seconds, openai_chat::kUnixSecondsMax));
 }
 
-// {"object":"list","data":[{"code":"…","message":"…","param":null,"line":3}]}
-void read_errors(const Options& options, json::Value errors, BatchObject& out) {
-  const auto data = errors["data"].items();
-  if (data.size() == 0) return;
-  const json::Value first(data.at(0));
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+// {"object":"list","data":[{"code":"…","message":"…","param":null,"line":3}]}, the bare array, or
+// `error`: one text.
+json::Value first_error(json::Value batch) {
+  const auto errors = batch["errors"];
+  const auto list = errors.is_array() ? errors.items() : errors["data"].items();
+  if (list.size() != 0) return json::Value(list.at(0));
+  return batch["error"];
+}
+
+void read_errors(const Options& options, json::Value batch, BatchObject& out) {
+  const auto first = first_error(batch);
+  if (!first.is_object() && first.string().value_or("").empty()) return;
   // Kind and hint as of a refused request; the words are our own, for nothing answered 400.
   out.error = openai_chat::decode_error_object(options.chat, 400, first);
   out.error->http_status = 0;
   const auto line = first["line"].integer();
-  out.error->message =
-      fmt::format("{}: the batch failed, {}{}: {}", options.chat.provider, out.error->provider_code,
-                  line ? fmt::format(" in line {}", *line) : std::string(),
-                  openai_chat::presentable(first["message"].string().value_or(std::string_view())));
+  const auto words = first.string().value_or(first["message"].string().value_or(""));
+  const auto& code = out.error->provider_code;
+  out.error->message = fmt::format(
+      "{}: the batch failed{}{}{}: {}", options.chat.provider, code.empty() ? "" : ", ", code,
+      line ? fmt::format(" in line {}", *line) : std::string(), openai_chat::presentable(words));
   if (line && *line > 0) out.line = static_cast<std::uint64_t>(*line);
 }
 
@@ -69,17 +91,21 @@ http::RequestPlan upload_plan(const Options& options, const BatchContext& contex
     head += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n",
                         boundary, name, value);
   };
-  field("purpose", "batch");
+  field("purpose", options.purpose);
+  if (options.upload_name) field("file_name", fmt::format("{}.jsonl", recovery_tag(context.id)));
   if (options.file_expiry) {
     // An upload whose answer is lost leaves an orphan; it goes away by itself.
-    field("expires_after[anchor]", "created_at");
-    field("expires_after[seconds]", fmt::format("{}", kFileLifeSeconds));
+    const bool dots = options.dotted_expiry;
+    field(dots ? "expires_after.anchor" : "expires_after[anchor]", "created_at");
+    field(dots ? "expires_after.seconds" : "expires_after[seconds]",
+          fmt::format("{}", kFileLifeSeconds));
   }
   head += fmt::format(
       "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}.jsonl\"\r\n"
       "Content-Type: application/jsonl\r\n\r\n",
       boundary, recovery_tag(context.id));
-  auto out = plan(http::Method::kPost, context, options.files_path);
+  const auto path = options.upload_path.empty() ? options.files_path : options.upload_path;
+  auto out = plan(options, http::Method::kPost, context, path);
   out.headers.add("content-type", fmt::format("multipart/form-data; boundary={}", boundary));
   out.body.emplace_back(std::move(head));
   out.body.emplace_back(http::ImageSlice{0, context.image_bytes});
@@ -99,36 +125,39 @@ http::RequestPlan create_plan(const Options& options, const BatchContext& contex
     body.field("weir_items", fmt::format("{}", context.items)).end_object();
   }
   body.end_object();
-  auto out = plan(http::Method::kPost, context, options.batches_path, true);
+  auto out = plan(options, http::Method::kPost, context, options.batches_path, true);
   out.body.emplace_back(body.take());
   return out;
 }
 
 http::RequestPlan list_plan(const Options& options, const BatchContext& context,
                             std::string_view after) {
-  std::string path = fmt::format("{}?limit={}", options.batches_path, kListPage);
-  if (!after.empty()) path += fmt::format("&after={}", http::percent_encode(after));
-  return plan(http::Method::kGet, context, path);
+  std::string path(options.batches_path);
+  if (options.paging == Paging::kAfter) path += fmt::format("?limit={}", kListPage);
+  if (!after.empty())
+    path += fmt::format("{}={}", options.paging == Paging::kCursor ? "?cursor" : "&after",
+                        http::percent_encode(after));
+  return plan(options, http::Method::kGet, context, path);
 }
 
 http::RequestPlan poll_plan(const Options& options, const BatchContext& context,
                             std::string_view batch) {
-  return plan(http::Method::kGet, context, under(options.batches_path, batch));
+  return plan(options, http::Method::kGet, context, under(options.batches_path, batch));
 }
 
 http::RequestPlan cancel_plan(const Options& options, const BatchContext& context,
                               std::string_view batch) {
-  return plan(http::Method::kPost, context, under(options.batches_path, batch, "/cancel"));
+  return plan(options, http::Method::kPost, context, under(options.batches_path, batch, "/cancel"));
 }
 
 http::RequestPlan content_plan(const Options& options, const BatchContext& context,
                                std::string_view file) {
-  return plan(http::Method::kGet, context, under(options.files_path, file, "/content"));
+  return plan(options, http::Method::kGet, context, under(options.files_path, file, "/content"));
 }
 
 http::RequestPlan delete_plan(const Options& options, const BatchContext& context,
                               std::string_view file) {
-  return plan(http::Method::kDelete, context, under(options.files_path, file));
+  return plan(options, http::Method::kDelete, context, under(options.files_path, file));
 }
 
 std::optional<std::string> usable_id(json::Value value) {
@@ -144,6 +173,7 @@ std::optional<std::string> usable_id(json::Value value) {
 }
 
 std::optional<BatchObject> read_batch(const Options& options, json::Value value) {
+  if (const auto job = value["job"]; job.is_object()) value = job;
   const auto id = usable_id(value["id"]);
   const auto status = value["status"].string();
   if (!id || !status) return std::nullopt;
@@ -160,27 +190,40 @@ std::optional<BatchObject> read_batch(const Options& options, json::Value value)
   if (counts["total"].integer_or(0) > 0)
     out.done = static_cast<std::uint64_t>(std::max<std::int64_t>(
         counts["completed"].integer_or(0) + counts["failed"].integer_or(0), 0));
-  // Each end has a time of its own: completed_at, failed_at, expired_at, cancelled_at. Any other
+  const std::string word = lower(*status);
+  out.failed = word == "failed";
+  out.cancelling = word == "cancelling" || word == "canceling";
+  // Most ends have a time of their own: completed_at, failed_at, expired_at, cancelled_at. Any other
   // status, known or not, still runs.
   for (const std::string_view end : {"completed", "failed", "expired", "cancelled"}) {
-    if (*status != end) continue;
+    if (word != end) continue;
     out.terminal = true;
     out.ended = time_at(value[fmt::format("{}_at", end)]);
+    if (!out.ended) out.ended = time_at(value["completed_at"]);
   }
-  read_errors(options, value["errors"], out);
+  read_errors(options, value, out);
   return out;
 }
 
 std::optional<BatchList> read_list(const Options& options, json::Value value) {
-  if (!value["data"].is_array()) return std::nullopt;
+  const auto page = value.is_array()           ? value
+                    : value["data"].is_array() ? value["data"]
+                                               : value["value"];
+  if (!page.is_array()) return std::nullopt;
   BatchList out;
-  for (const auto item : value["data"].items()) {
+  for (const auto item : page.items()) {
     auto batch = read_batch(options, json::Value(item));
     if (batch) out.batches.push_back(*std::move(batch));
   }
+  if (options.paging == Paging::kNone) return out;
+  if (options.paging == Paging::kCursor) {
+    out.last = value["paging"]["next_cursor"].string().value_or("").substr(0, kCursorBytesMax);
+    out.more = !out.last.empty();
+    return out;
+  }
   out.last = usable_id(value["last_id"]).value_or(out.batches.empty() ? "" : out.batches.back().id);
   // A server that does not say has more when the page is full.
-  out.more = value["has_more"].boolean().value_or(value["data"].size() >= kListPage);
+  out.more = value["has_more"].boolean().value_or(page.size() >= kListPage);
   return out;
 }
 

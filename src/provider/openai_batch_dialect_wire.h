@@ -40,19 +40,22 @@ struct BatchObject {
   std::string id, status, input_file, output_file, error_file, tag;
   std::optional<Time> created, ended;
   bool terminal = false;
+  bool failed = false;  // as a whole
+  bool cancelling = false;
   std::optional<std::uint64_t> done;  // completed and failed
-  std::optional<Error> error;         // the first of `errors.data`
+  std::optional<Error> error;         // the first of `errors`
   std::optional<std::uint64_t> line;
 };
-/// Nothing when the value is no batch object (an object with an id and a status).
+/// A batch object, or {"job":{…}} around one. Words of any case, times as seconds or RFC 3339. Nothing
+/// when the value is neither (an object with an id and a status).
 [[nodiscard]] std::optional<BatchObject> read_batch(const Options& options, json::Value value);
 
 struct BatchList {
-  std::vector<BatchObject> batches;  // newest first
+  std::vector<BatchObject> batches;  // in the provider's order
   std::string last;                  // cursor of the next page
   bool more = false;
 };
-/// Nothing when the value is no list.
+/// {"data":[…]}, {"value":[…]} or a bare array. Nothing when the value is no list.
 [[nodiscard]] std::optional<BatchList> read_list(const Options& options, json::Value value);
 
 }  // namespace weir::provider::openai_batch

@@ -78,14 +78,17 @@ Result<std::string> encode_body(const Options& options, const llm::Request& requ
   if (request.format) {
     out.key("response_format").begin_object().field("type", "json_schema");
     out.key("json_schema").begin_object().field("name", request.format->name);
-    out.field("strict", true).key("schema").raw(one_line(request.format->schema_json));
+    out.field("strict", options.strict_schema)
+        .key("schema")
+        .raw(one_line(request.format->schema_json));
     out.end_object().end_object();
   }
   write_cache(out, options, request);
   if (request.stream && route == llm::Route::kSync) {
     out.field("stream", true);
     // Without it a streamed answer tells no usage, and its cost could not be booked.
-    out.key("stream_options").begin_object().field("include_usage", true).end_object();
+    if (options.stream_options)
+      out.key("stream_options").begin_object().field("include_usage", true).end_object();
   }
   out.end_object();
   return out.take();
@@ -97,6 +100,12 @@ http::Headers bearer_headers(const Credentials& credentials, bool with_body) {
     headers.add("openai-organization", credentials.organization);
   if (with_body) headers.add("content-type", "application/json");
   return headers;
+}
+
+http::Headers request_headers(const Options& options, const Credentials& credentials,
+                              bool with_body) {
+  return options.headers == nullptr ? bearer_headers(credentials, with_body)
+                                    : options.headers(credentials, with_body);
 }
 
 }  // namespace weir::provider::openai_chat

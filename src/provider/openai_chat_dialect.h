@@ -41,6 +41,11 @@ struct Options {
   bool breakpoints = false;           // prompt_cache_options, prompt_cache_breakpoint
   bool cache_key = false;             // prompt_cache_key
   std::span<const ErrorRule> errors;  // the first rule that fits decides
+  bool strict_schema = true;   // json_schema "strict": false where a model knows no such promise
+  bool stream_options = true;  // false: the last chunk has the usage unasked
+  std::string_view stream_usage_in = {};  // the member of a chunk that has it: "x_groq"
+  /// Headers of every request; null: bearer_headers().
+  http::Headers (*headers)(const Credentials& credentials, bool with_body) = nullptr;
 };
 
 /// The request body: a minified JSON object on one line; the same request gives the same bytes. On
@@ -124,6 +129,10 @@ inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
 /// `authorization: Bearer KEY`, `openai-organization: org-…` where the account names one, and `content-type: application/json`
 /// when there is a body. Doc: https://developers.openai.com/api/reference/overview (checked 2026-11-27)
 [[nodiscard]] http::Headers bearer_headers(const Credentials& credentials, bool with_body);
+
+/// Those of the provider: Options::headers, else bearer_headers().
+[[nodiscard]] http::Headers request_headers(const Options& options, const Credentials& credentials,
+                                            bool with_body);
 
 /// What a provider wrote, made safe to show: one line, at most 300 bytes, no control characters,
 /// nothing that looks like a key.

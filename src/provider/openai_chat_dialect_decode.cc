@@ -81,7 +81,9 @@ llm::Usage decode_usage(json::Value usage) {
   };
   const auto details = usage["prompt_tokens_details"];
   llm::Usage out;
-  out.cache_read = count(details["cached_tokens"]);
+  // Some servers tell it beside the totals instead of in the details.
+  const auto cached = details["cached_tokens"];
+  out.cache_read = count(cached.is_null() ? usage["cached_tokens"] : cached);
   out.cache_write = count(details["cache_write_tokens"]);
   // prompt_tokens includes both; a server that reports more cached than prompted must not make the
   // rest negative.
@@ -166,6 +168,8 @@ Error decode_error(const Options& options, const http::Response& response, Time 
   Error told = decode_error_object(options, response.status, object);
   told.retry_after = error.retry_after;
   told.request_id = std::move(error.request_id);
+  if (told.request_id.empty() && body)
+    told.request_id = presentable((*body)["request_id"].string().value_or(std::string_view()));
   return told;
 }
 

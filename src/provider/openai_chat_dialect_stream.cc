@@ -86,10 +86,8 @@ class ChunkDecoder final : public StreamDecoder {
     if (response_.model.empty()) response_.model = chunk["model"].string_or("");
     if (const auto created = chunk["created"].integer(); created && *created > 0)
       response_.created = from_unix_seconds(std::min(*created, kUnixSecondsMax));
-    if (const auto usage = chunk["usage"]; usage.is_object()) {
-      response_.usage = decode_usage(usage);
-      response_.usage_raw = usage.text();
-    }
+    take_usage(chunk["usage"]);
+    if (!options_.stream_usage_in.empty()) take_usage(chunk[options_.stream_usage_in]["usage"]);
     for (const auto item : chunk["choices"].items()) {
       const json::Value choice(item);
       if (choice["index"].integer_or(0) != 0) continue;
@@ -99,6 +97,12 @@ class ChunkDecoder final : public StreamDecoder {
     }
     if (bytes_ > kAnswerBytesMax)
       error_ = error(ErrorKind::kBadResponse, "the streamed answer is larger than 32 MB");
+  }
+
+  void take_usage(json::Value usage) {
+    if (!usage.is_object()) return;
+    response_.usage = decode_usage(usage);
+    response_.usage_raw = usage.text();
   }
 
   void take_delta(json::Value delta, std::string& text) {

@@ -18,10 +18,21 @@ std::optional<Number> number(std::string_view text) {
 std::optional<Duration> wait_of(std::string_view text, Time now) {
   if (const auto at = parse_rfc3339(text)) return std::max(*at - now, Duration{});
   if (const auto told = parse_duration(text)) return told;
+  // "7.66s", "7.66", "2m59.56s"
+  Duration whole{};
+  for (const auto& [unit, length] : {std::pair{'h', Duration(std::chrono::hours(1))},
+                                     std::pair{'m', Duration(std::chrono::minutes(1))}}) {
+    const auto at = text.find(unit);
+    if (at == std::string_view::npos) continue;
+    const auto count = number<std::uint32_t>(text.substr(0, at));
+    if (!count || *count > 100'000) return std::nullopt;  // far beyond kRateResetMax
+    whole += length * *count;
+    text.remove_prefix(at + 1);
+  }
   const bool unit = text.ends_with('s');
   const auto seconds = number<double>(unit ? text.substr(0, text.size() - 1) : text);
   if (!seconds || !std::isfinite(*seconds) || *seconds < 0 || *seconds > 1e9) return std::nullopt;
-  return Duration(static_cast<std::int64_t>(*seconds * 1e6));
+  return whole + Duration(static_cast<std::int64_t>(*seconds * 1e6));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ TEST(RateWindow, ReadsEveryFormOfAReset) {
   EXPECT_EQ(read("59", "6m0s"), window(59, 6min));
   EXPECT_EQ(read("0", "120ms"), window(0, 120ms));
   EXPECT_EQ(read("7", "7.66s"), window(7, 7660ms));
+  EXPECT_EQ(read("7", "2m59.56s"), window(7, 179'560ms));
+  EXPECT_EQ(read("7", "1h0m0.5s"), window(7, 1h + 500ms));
   EXPECT_EQ(read("7", "2"), window(7, 2s));
   EXPECT_EQ(read("7", to_rfc3339(kNow + 30s)), window(7, 30s));
   EXPECT_EQ(read("7", to_rfc3339(kNow - 30s)), window(7, 0s));
@@ -33,7 +35,8 @@ TEST(RateWindow, ReadsEveryFormOfAReset) {
 TEST(RateWindow, SaysNothingWhereOneIsMissingOrUnreadable) {
   for (const auto* left : {"", "-1", "many", "1.5"})
     EXPECT_EQ(read(left, "1s"), std::nullopt) << left;
-  for (const auto* reset : {"", "-1", "soon", "nan", "inf", "1e300", "30d"})
+  for (const auto* reset : {"", "-1", "soon", "nan", "inf", "1e300", "30d", "-2m1.5s",
+                            "4294967295h0.5s", "m1.5s", "2m-1.5s"})
     EXPECT_EQ(read("1", reset), std::nullopt) << reset;
   EXPECT_EQ(rate_window({}, "x-ratelimit-*-requests", kNow), std::nullopt);
 }

@@ -109,7 +109,9 @@ ModelRow read_row(std::string model, const RowReader& row) {
   out.input_tokens_max = row.integer("max_input_tokens");
   out.output_tokens_max = row.integer("max_output_tokens");
   out.cached = out.sync.cache_read.has_value() && out.cache_tokens_min > 0;
-  out.cached_in_batch = out.cached && row.token("cache_batch_stack") == "\"multiply\"";
+  // "batch-rate-only": a batch does use the cache, at the price of the other tokens.
+  const auto stack = row.token("cache_batch_stack");
+  out.cached_in_batch = out.cached && (stack == "\"multiply\"" || stack == "\"batch-rate-only\"");
   return out;
 }
 

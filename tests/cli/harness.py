@@ -24,9 +24,27 @@ PROGRAM = os.environ.get("WEIR_PROGRAM", "build/release/bin/weir")
 # Prices and models are dated: virtual time begins on a fixed day, whatever the day of the test.
 EPOCH = "2026-11-23T00:00:00Z"
 SECONDS_MAX = 120
-KEY_VARIABLES = {"openAI": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+KEY_VARIABLES = {
+    "openAI": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "together": "TOGETHER_API_KEY",
+    "azureOpenAI": "AZURE_OPENAI_API_KEY",
+}
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
-BASE_PATHS = {"openAI": "/openAI/v1", "anthropic": "/anthropic"}
+# Of the providers that only test_matrix runs.
+OTHER_MODELS = {
+    "groq": "groq/openai/gpt-oss-20b",
+    "together": "together/openai/gpt-oss-20b",
+    "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
+}
+BASE_PATHS = {
+    "openAI": "/openAI/v1",
+    "anthropic": "/anthropic",
+    "groq": "/groq/openai/v1",
+    "together": "/together/v1",
+    "azureOpenAI": "/azureOpenAI/openai/v1",
+}
 
 # Outcomes as the ledger stores them.
 BILLED, UNKNOWN = 0, 1
@@ -177,7 +195,8 @@ class Job:
         self.key = key or f"key-{os.getpid()}-{number}"
         self.output = pathlib.Path(folder, f"answers-{number}.jsonl")
         self.environment = environment_with(**{KEY_VARIABLES[provider]: self.key})
-        self.command = ["run", source, "--model", model or MODELS[provider], "--output", self.output,
+        self.command = ["run", source, "--model", model or {**MODELS, **OTHER_MODELS}[provider],
+                        "--output", self.output,
                         "--endpoint", simulator.endpoint(provider), "--clock", f"sim:{simulator.url}", *options]
 
     def start(self, *more, stdin=None, user=None):

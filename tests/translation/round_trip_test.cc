@@ -15,6 +15,13 @@ namespace {
 using Kind = llm::ToolChoice::Kind;
 const Time kNow = from_unix_seconds(1'795'400'000);
 
+std::string base_path_of(std::string_view provider) {
+  if (provider == "anthropic") return "/anthropic";
+  if (provider == "groq" || provider == "azureOpenAI")
+    return "/" + std::string(provider) + "/openai/v1";
+  return "/" + std::string(provider) + "/v1";
+}
+
 class Provider {
  public:
   explicit Provider(std::string name) : name_(std::move(name)), adapter_(adapter_of(name_)) {
@@ -26,13 +33,13 @@ class Provider {
   [[nodiscard]] const provider::Adapter& adapter() const { return adapter_; }
 
   sim::Reply send(const llm::Request& request) {
-    const provider::Credentials credentials{
-        .base_path = name_ == "anthropic" ? "/anthropic" : "/openAI/v1", .key = "key-1"};
+    const provider::Credentials credentials{.base_path = base_path_of(name_), .key = "key-1"};
     auto plan = adapter_.encode_sync(request, {credentials, "attempt"}).value();
     http::Request out{.method = plan.method,
                       .target = std::move(plan.target),
                       .headers = std::move(plan.headers),
                       .body = {}};
+    out.headers.set("user-agent", "weir");  // as the client does
     for (auto& piece : plan.body) out.body += std::get<std::string>(piece);
     return simulator_->handle(std::move(out), kNow);
   }
@@ -56,7 +63,9 @@ class Provider {
 };
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip, ::testing::Values("anthropic", "openAI"));
+INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
+                         ::testing::Values("anthropic", "openAI", "groq", "together",
+                                           "azureOpenAI"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -178,6 +187,9 @@ void any_request_is_taken(std::string name) {
 }
 RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByTogether, ()) { any_request_is_taken("together"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByAzure, ()) { any_request_is_taken("azureOpenAI"); }
 
 }  // namespace
 }  // namespace weir::translation

@@ -16,7 +16,10 @@ inline const provider::Adapter& adapter_of(std::string_view name) {
 }
 
 inline std::string model_of(std::string_view provider) {
-  return provider == "anthropic" ? "claude-sonnet-5" : "gpt-6-sol";
+  if (provider == "anthropic") return "claude-sonnet-5";
+  if (provider == "groq" || provider == "together") return "openai/gpt-oss-20b";
+  if (provider == "azureOpenAI") return "gpt-4.1";
+  return "gpt-6-sol";
 }
 
 inline llm::Block text(std::string words, bool goes_on = false) {

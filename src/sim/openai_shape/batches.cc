@@ -74,7 +74,10 @@ Checked<Batches::NewBatch> Batches::read_create(const Call& call, json::Value bo
       return refuse("Missing required parameter: '" + std::string(key) + "'.", std::string(key),
                     "missing_required_parameter");
   out.endpoint = body["endpoint"].string_or("");
-  if (std::find(std::begin(kEndpoints), std::end(kEndpoints), out.endpoint) == std::end(kEndpoints))
+  const std::string_view usual = "/v1/chat/completions", other = traits().batch.endpoint_too;
+  const bool chat = out.endpoint == usual || (!other.empty() && out.endpoint == other);
+  if (!chat &&
+      std::find(std::begin(kEndpoints), std::end(kEndpoints), out.endpoint) == std::end(kEndpoints))
     return refuse("Invalid value: '" + out.endpoint + "'.", "endpoint", "invalid_value");
   out.window = body["completion_window"].string_or("");
   const auto life = traits().batch.window != nullptr ? traits().batch.window(out.window)
@@ -84,7 +87,7 @@ Checked<Batches::NewBatch> Batches::read_create(const Call& call, json::Value bo
     return refuse("Invalid value for 'completion_window'. Supported values are: '24h'.",
                   "completion_window", "invalid_value");
   out.life = *life;
-  if (out.endpoint != "/v1/chat/completions")
+  if (!chat)
     return refuse("The simulator runs batches of /v1/chat/completions only.", "endpoint",
                   "unsupported_value");
   if (auto done = check_metadata(body["metadata"]); !done)
@@ -102,7 +105,7 @@ Checked<Batches::NewBatch> Batches::read_create(const Call& call, json::Value bo
   const std::string id = body["input_file_id"].string_or("");
   out.input = files_.find(call.account, id);
   if (out.input == nullptr) return refuse("No such File object: " + id, "input_file_id");
-  if (out.input->purpose != "batch")
+  if (out.input->purpose != traits().batch.purpose && !traits().batch.any_purpose)
     return refuse("The file's purpose is '" + out.input->purpose + "', not 'batch'.",
                   "input_file_id", "invalid_purpose");
   return out;
@@ -243,7 +246,7 @@ std::string Batches::batch_json(const Batch& batch, Time now) const {
   const bool cancels = !failed && last == BatchPhase::kCancelled;
   out.field("created_at", unix_seconds(batch.clock.created_at()));
   time("in_progress_at", runs, batch.clock.begins_at());
-  out.field("expires_at", unix_seconds(batch.clock.expires_at()));
+  out.field("expires_at", unix_seconds(told_expiry(batch)));
   time("finalizing_at", runs && last == BatchPhase::kCompleted, batch.clock.done_at());
   time("completed_at", runs && last == BatchPhase::kCompleted, batch.clock.ends_at());
   time("failed_at", failed, batch.clock.begins_at());

@@ -16,10 +16,10 @@ class Batches : public RowBatches {
  public:
   Batches(World& world, Files& files, Chat& chat) : RowBatches(world, chat), files_(files) {}
 
-  Reply create(Call& call);
-  Reply get(const Call& call, std::string_view id);
+  virtual Reply create(Call& call);
+  virtual Reply get(const Call& call, std::string_view id);
   virtual Reply list(const Call& call) const;
-  Reply cancel(const Call& call, std::string_view id);
+  virtual Reply cancel(const Call& call, std::string_view id);
 
  protected:
   std::optional<BatchError> validate(Batch& batch) override;
@@ -31,7 +31,11 @@ class Batches : public RowBatches {
                                        std::string_view custom_id, bool expired) const override;
   void keep(Batch& batch) override;
 
-  [[nodiscard]] std::string batch_json(const Batch& batch, Time now) const;
+  [[nodiscard]] virtual std::string batch_json(const Batch& batch, Time now) const;
+  /// What `expires_at` says.
+  [[nodiscard]] virtual Time told_expiry(const Batch& batch) const {
+    return batch.clock.expires_at();
+  }
   /// The value of `errors`.
   virtual void write_errors(const BatchError& error, json::Writer& out) const;
   [[nodiscard]] std::string status(const Batch& batch, Time now) const;

@@ -207,13 +207,17 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
     out.end_object().end_array();
     const bool last = !finish.empty() && index + 1 == answer.choices;
     if (on_last && last) {
+      if (!traits.stream_usage_in.empty())
+        out.key(traits.stream_usage_in).begin_object().field("id", answer.id);
       out.key("usage").raw(usage_json(traits, answer.tokens));
+      if (!traits.stream_usage_in.empty()) out.end_object();
       if (traits.completion_more != nullptr) traits.completion_more(answer, out);
     } else if (include_usage && !on_last) {
       out.key("usage").null();
     }
     return out.end_object().take();
   };
+  if (traits.stream_begin != nullptr) send(Duration(0), traits.stream_begin(answer));
   for (std::int64_t i = 0; i < answer.choices; ++i) {
     send(Duration(0), chunk(
                           i,

@@ -330,6 +330,9 @@ Checked<ChatRequest> read_chat(const Traits& traits, const PriceTable& prices, j
   read_tool(request);
   if (auto done = read_format(traits, request); !done)
     return std::unexpected(std::move(done).error());
+  if (traits.refusal != nullptr)
+    if (auto refused = traits.refusal(request); refused.status != 0)
+      return std::unexpected(std::move(refused));
   return request;
 }
 

@@ -12,9 +12,8 @@
 namespace weir::sim::openai_shape {
 namespace {
 
-constexpr std::size_t kBatchFileBytesMax = 200'000'000;  // "200 MB"
 constexpr std::size_t kFileBytesMax = 512'000'000;
-constexpr std::int64_t kExpirySecondsMin = 3600, kExpirySecondsMax = 2'592'000;
+constexpr std::int64_t kExpirySecondsMax = 2'592'000;
 // "By default, files with purpose=batch expire after 30 days and all other files are persisted".
 // Doc: https://developers.openai.com/api/reference/resources/files/methods/create (checked
 // 2026-11-23).
@@ -56,7 +55,11 @@ struct UploadForm {
   std::size_t offset = 0, length = 0;
 };
 
-Checked<UploadForm> read_upload(const http::Request& request) {
+Checked<UploadForm> read_upload(const BatchRules& rules, const http::Request& request) {
+  const std::string_view anchor_key =
+      rules.dotted_expiry ? "expires_after.anchor" : "expires_after[anchor]";
+  const std::string_view seconds_key =
+      rules.dotted_expiry ? "expires_after.seconds" : "expires_after[seconds]";
   const auto type = request.headers.find("content-type").value_or("");
   const auto parts = parse_form(type, request.body);
   if (!parts)
@@ -67,8 +70,8 @@ Checked<UploadForm> read_upload(const http::Request& request) {
   for (const auto& part : *parts) {
     const auto text = std::string_view(request.body).substr(part.offset, part.length);
     if (part.name == "purpose") form.purpose = text;
-    if (part.name == "expires_after[anchor]") anchor = text;
-    if (part.name == "expires_after[seconds]") form.expires_seconds = whole(text).value_or(-1);
+    if (part.name == anchor_key) anchor = text;
+    if (part.name == seconds_key) form.expires_seconds = whole(text).value_or(-1);
     if (part.name != "file") continue;
     has_file = true;
     form.filename = part.filename.empty() ? "upload" : part.filename;
@@ -80,14 +83,18 @@ Checked<UploadForm> read_upload(const http::Request& request) {
                   "missing_required_parameter");
   if (!has_file)
     return refuse("Missing required parameter: 'file'.", "file", "missing_required_parameter");
-  if (std::find(std::begin(kPurposes), std::end(kPurposes), form.purpose) == std::end(kPurposes))
+  const bool known =
+      form.purpose == rules.purpose || rules.any_purpose ||
+      std::find(std::begin(kPurposes), std::end(kPurposes), form.purpose) != std::end(kPurposes);
+  if (!known)
     return refuse("'" + form.purpose + "' is not one of the purposes.", "purpose", "invalid_value");
   if (form.expires_seconds &&
-      (anchor != "created_at" || *form.expires_seconds < kExpirySecondsMin ||
+      (anchor != "created_at" || *form.expires_seconds < rules.expiry_seconds_min ||
        *form.expires_seconds > kExpirySecondsMax))
-    return refuse("'expires_after' needs the anchor 'created_at' and 3600 to 2592000 seconds.",
+    return refuse("'expires_after' needs the anchor 'created_at' and " +
+                      std::to_string(rules.expiry_seconds_min) + " to 2592000 seconds.",
                   "expires_after", "invalid_value");
-  if (form.length > (form.purpose == "batch" ? kBatchFileBytesMax : kFileBytesMax))
+  if (form.length > (form.purpose == rules.purpose ? rules.file_bytes_max : kFileBytesMax))
     return refuse("The file is too large for its purpose.", "file", "file_too_large", 413);
   return form;
 }
@@ -104,7 +111,7 @@ std::optional<std::size_t> list_limit(std::string_view target, std::size_t usual
 }
 
 Reply Files::upload(Call& call) {
-  auto form = read_upload(call.request);
+  auto form = read_upload(traits_.batch, call.request);
   if (!form) return error_reply(traits_, form.error());
   StoredFile file{.account = call.account,
                   .filename = form->filename,

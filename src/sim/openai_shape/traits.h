@@ -14,6 +14,7 @@ namespace weir::sim::openai_shape {
 
 struct ApiError;
 struct ChatAnswer;
+struct ChatRequest;
 
 /// Of batches over uploaded files.
 struct BatchRules {
@@ -25,6 +26,12 @@ struct BatchRules {
   bool unique_ids = true;
   /// How long a completion_window lasts; nothing when it is none. Null: "24h" only.
   std::optional<Duration> (*window)(std::string_view) = nullptr;
+  std::string_view purpose = "batch";  // of the input file
+  bool any_purpose = false;            // whatever it is, it is taken
+  std::size_t file_bytes_max = 200'000'000;
+  bool dotted_expiry = false;  // forms say expires_after.seconds, not expires_after[seconds]
+  std::int64_t expiry_seconds_min = 3600;
+  std::string_view endpoint_too = "";  // another word for /v1/chat/completions; empty: none
 };
 
 struct Traits {
@@ -40,9 +47,10 @@ struct Traits {
   bool cache_needs_key = false;          // without prompt_cache_key nothing is read
   std::string_view cache_affinity = "";  // a header whose value keeps caches apart; empty: none
 
-  bool json_schema = true;    // response_format json_schema is known
-  bool stream_usage = false;  // the last chunk has the usage, asked for or not
-  bool usage_written = true;  // usage tells cache_write_tokens
+  bool json_schema = true;                // response_format json_schema is known
+  bool stream_usage = false;              // the last chunk has the usage, asked for or not
+  std::string_view stream_usage_in = "";  // in this member of it, with an id; empty: in itself
+  bool usage_written = true;              // usage tells cache_write_tokens
   std::size_t stops_max = 4;
   bool max_tokens_only = false;  // knows no max_completion_tokens
 
@@ -54,6 +62,10 @@ struct Traits {
   std::string (*usage)(const TokenBuckets&) = nullptr;
   /// More members of a completion, behind `usage`.
   void (*completion_more)(const ChatAnswer&, json::Writer&) = nullptr;
+  /// A chunk ahead of all others of a stream.
+  std::string (*stream_begin)(const ChatAnswer&) = nullptr;
+  /// What the provider refuses besides; a status of 0: nothing.
+  ApiError (*refusal)(const ChatRequest&) = nullptr;
   /// The usual error of a status, where OpenAI's does not fit.
   ApiError (*usual_error)(int status, std::string_view message) = nullptr;
 };

@@ -1,0 +1,54 @@
+#pragma once
+// An adapter over the OpenAI dialects: what every provider of that shape does alike. A provider derives from it, gives its
+// options, and overrides what is its own. Stateless and thread-safe, as adapter.h says.
+#include <string_view>
+
+#include "provider/openai_batch_dialect.h"
+
+namespace weir::provider {
+
+class OpenAIAdapter : public Adapter {
+ public:
+  explicit OpenAIAdapter(const openai_batch::Options& options) : options_(options) {}
+
+  [[nodiscard]] std::string_view name() const override { return options_.chat.provider; }
+  [[nodiscard]] Result<RawBlocks> raw_blocks(const llm::RawBody& raw) const override;
+  [[nodiscard]] PrefixRules prefix_rules() const override { return openai_chat::kPrefixRules; }
+  [[nodiscard]] Result<std::vector<llm::ToolCall>> tool_calls(
+      const llm::Response& response) const override;
+
+  /// POST {base}/chat/completions. x-client-request-id: ASCII, at most 512 characters, kept by OpenAI for support requests;
+  /// who does not know it ignores it. Doc: https://developers.openai.com/api/reference/overview (checked 2026-11-23)
+  [[nodiscard]] Result<http::RequestPlan> encode_sync(const llm::Request& request,
+                                                      const SyncCall& call) const override;
+  [[nodiscard]] Result<llm::Response> decode_sync(const http::Response& response,
+                                                  Time now) const override;
+  [[nodiscard]] std::unique_ptr<StreamDecoder> stream_decoder() const override;
+  /// x-ratelimit-remaining-requests: 59, x-ratelimit-reset-requests: 6m0s, and the same of tokens.
+  /// Doc: https://developers.openai.com/api/docs/guides/rate-limits (checked 2026-11-23)
+  [[nodiscard]] RateLimits rate_limits(const http::Headers& headers, Time now) const override;
+  /// GET {base}/models/{model}: 401 for a wrong key, 404 for a model that the key may not use; free.
+  [[nodiscard]] http::RequestPlan encode_probe(const Credentials& credentials,
+                                               std::string_view model) const override;
+
+  [[nodiscard]] ImageFormat image_format() const override;
+  [[nodiscard]] Result<void> encode_item(std::string_view custom_id, const llm::Request& request,
+                                         std::string& out) const override;
+  [[nodiscard]] Result<Step> next(std::string_view state, const BatchEvent& event,
+                                  const BatchContext& context) const override;
+  [[nodiscard]] Result<Row> decode_row(std::string_view artefact, std::string_view line,
+                                       Time now) const override;
+
+ protected:
+  /// The options for this request, which may differ by model. @error kUnsupported the provider cannot be told what it asks.
+  [[nodiscard]] virtual Result<openai_chat::Options> chat_for(const llm::Request& request) const;
+  /// GET {base}{path}, with the key.
+  [[nodiscard]] http::RequestPlan get(const Credentials& credentials, std::string_view path) const;
+
+  [[nodiscard]] const openai_batch::Options& options() const { return options_; }
+
+ private:
+  openai_batch::Options options_;
+};
+
+}  // namespace weir::provider

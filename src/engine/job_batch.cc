@@ -79,7 +79,7 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
     run.wake_at = now + wait->duration;
   } else if (auto* collect = std::get_if<provider::Collect>(&step.action)) {
     run.artefact = collect->artefact;
-    run.splitter.emplace(parts_.provider.batch->line_bytes_max);
+    run.splitter.emplace(*collect, parts_.provider.batch->line_bytes_max);
     call(Call::Kind::kRows, std::move(collect->plan), "collect " + collect->artefact);
   } else {
     return finish_batch(run, std::get<provider::Finished>(step.action), now);

@@ -53,6 +53,28 @@ TEST_F(JobBatch, EveryRowAnswersItsItem) {
   EXPECT_EQ(engine->progress().reserved.pico, 0);
 }
 
+TEST_F(JobBatch, ResultsInPages) {
+  adapter.rows_member = "rows";
+  run_batch_to_collect();
+  const auto row = [&](std::uint64_t sequence) { return "\"" + row_id(sequence) + " ok 10 0 2\""; };
+  // The first breaks off: what came of it is kept, and it is asked for again.
+  rows(R"({"rows":[)" + row(2) + "," + row(0));
+  turn();
+  turn_after(10s);
+  answer("poll", 200, "ended");
+  turn();
+  rows(R"({"rows":[)" + row(2) + "," + row(0) + R"(],"next":"more"})");
+  turn();
+  EXPECT_EQ(store.batch(1).rows, 2U);
+  rows(R"({"rows":[)" + row(1) + R"(],"next":null})");
+  end_batch();
+  EXPECT_TRUE(turn().done);
+  EXPECT_EQ(output().size(), 3U);
+  EXPECT_EQ(ledger().size(), 3U);
+  EXPECT_EQ(store.batch(1).lines.at("results"), 3U);
+  EXPECT_EQ(store.batch(1).duplicates, 0U);
+}
+
 TEST_F(JobBatch, TheJobIsNotDoneWhileABatchIsTidiedUp) {
   run_batch_to_collect();
   rows(ok(0) + ok(1) + ok(2));

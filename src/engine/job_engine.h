@@ -24,6 +24,7 @@
 #include "engine/plan_segment.h"
 #include "engine/result_log.h"
 #include "engine/retry.h"
+#include "engine/row_splitter.h"
 #include "engine/source.h"
 #include "engine/state.h"
 #include "engine/store.h"
@@ -187,7 +188,7 @@ class JobEngine {
     std::optional<Time> wake_at;
     Time resumed_at{};     // when this process took it over; the epoch for a batch of its own
     std::string artefact;  // being collected
-    std::optional<json::LineSplitter> splitter;
+    std::optional<RowSplitter> splitter;
     std::optional<std::uint64_t> seen_done;     // items done as the provider counts them…
     Time seen_at{}, polled_at{};                // …when that last changed, and was last asked for
     std::optional<Duration> item_time;          // of one item, at the pace seen last
@@ -368,6 +369,7 @@ class JobEngine {
   Result<bool> take_rows(std::uint64_t call, std::string_view bytes, Time now);
   Result<void> take_rows_end(std::uint64_t call, Time now);
   Result<void> artefact_failed(BatchRun& run, Error error, Time now);
+  Result<void> page_ended(BatchRun& run, const json::PageSplitter& page, Time now);
   Result<bool> row_line(BatchRun& run, const json::LineSplitter::Line& line, Time now);
   Result<bool> handle_row(BatchRun& run, provider::Row row, Time now);
   Result<bool> late_row(const provider::Row& row, cost::LedgerEntry entry);

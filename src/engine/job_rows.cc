@@ -48,6 +48,7 @@ Result<void> JobEngine::take_rows_end(std::uint64_t call, Time now) {
   auto& run = batches_.at(found->second);
   WEIR_ASSERT(run.splitter.has_value());
   batch_calls_.erase(found);
+  if (const auto* page = run.splitter->page()) return page_ended(run, *page, now);
   bool ours = true, cut = false;
   Result<void> failed;
   run.splitter->finish([&](const json::LineSplitter::Line& line) {
@@ -71,6 +72,18 @@ Result<void> JobEngine::take_rows_end(std::uint64_t call, Time now) {
   run.artefact.clear();
   run.splitter.reset();
   return feed(run, {.kind = provider::BatchEvent::Kind::kCollected}, now);
+}
+
+// A page that breaks off is asked for again; the adapter has the bound.
+Result<void> JobEngine::page_ended(BatchRun& run, const json::PageSplitter& page, Time now) {
+  auto rest = page.envelope();
+  if (!rest) return artefact_failed(run, std::move(rest).error(), now);
+  provider::BatchEvent event{.kind = provider::BatchEvent::Kind::kCollected,
+                             .response = {.status = 200, .headers = {}, .body = *std::move(rest)},
+                             .rows = page.rows()};
+  run.artefact.clear();
+  run.splitter.reset();
+  return feed(run, std::move(event), now);
 }
 
 // The rows that came are kept; the adapter decides whether to ask again.

@@ -81,6 +81,12 @@ Result<void> WordAdapter::encode_item(std::string_view id, const llm::Request& r
 Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
                                const provider::BatchContext& context) const {
   using Kind = BatchEvent::Kind;
+  const auto collect = [&](std::uint64_t before) {
+    return step(
+        "collect",
+        provider::Collect{
+            .artefact = "results", .plan = {}, .rows_member = rows_member, .rows_before = before});
+  };
   if (event.kind == Kind::kSettle) {
     using How = provider::Settlement::How;
     if (event.settlement.how == How::kLost) return finished(Finished::Outcome::kEnded);
@@ -95,7 +101,7 @@ Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
   if (event.kind == Kind::kCancel) return send("cancel");
   if (event.kind == Kind::kRestarted) {
     if (state == "create") return send("list");
-    if (state == "collect") return step("collect", provider::Collect{.artefact = "results"});
+    if (state == "collect") return collect(0);
     return state == "wait" ? step("wait", Wait{10s}) : send(state);
   }
   if (state == "create")
@@ -106,20 +112,22 @@ Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
   if (state == "wait") return send("poll");
   if (state == "cancel") return step("wait", Wait{10s});
   if (state == "poll") {
-    if (event.response.body == "ended")
-      return step("collect", provider::Collect{.artefact = "results"});
+    if (event.response.body == "ended") return collect(0);
     auto running = step("wait", Wait{10s});
     if (event.response.body.starts_with("running "))
       running.view.done = std::stoull(event.response.body.substr(8));
     return running;
   }
   if (state == "collect")
-    return event.kind == Kind::kCollected ? send("delete") : step("wait", Wait{10s});
+    return event.kind != Kind::kCollected         ? step("wait", Wait{10s})
+           : event.response.body.contains("more") ? collect(event.rows)
+                                                  : send("delete");
   if (state == "delete") return finished(Finished::Outcome::kEnded);
   return fail(ErrorKind::kInternal, fmt::format("no such state: {}", state));
 }
 
 Result<provider::Row> WordAdapter::decode_row(std::string_view, std::string_view line, Time) const {
+  if (line.starts_with('"') && line.ends_with('"')) line = line.substr(1, line.size() - 2);
   const auto words = words_of(line);
   if (words.size() < 2) return fail(ErrorKind::kBadResponse, "no row");
   provider::Row row{.custom_id = words[0]};

@@ -81,7 +81,8 @@ struct BatchEvent {
     kSettle,  // a human says what became of it (`settlement`); comes in any state, kHeld above all
   };
   Kind kind = Kind::kStart;
-  http::Response response = {};
+  http::Response response = {};  // of kCollected: the page but for its rows, where it was one
+  std::uint64_t rows = 0;        // of kCollected: read so far, Collect::rows_before among them
   Error error = {};
   Settlement settlement = {};
 };
@@ -95,10 +96,14 @@ struct Send {
 struct Wait {
   Duration duration{};
 };
-/// Streams a JSONL artefact through decode_row(), comes back with kCollected or kCollectFailed. Resumable by line.
+/// Streams an artefact row by row through decode_row(), comes back with kCollected or kCollectFailed. Resumable by row.
 struct Collect {
   std::string artefact;  // its name, stable across restarts: "output", "errors", "results"
   http::RequestPlan plan;
+  /// Empty: JSONL. Else this is a page: a JSON object whose member of this name is the array of rows. What else the object
+  /// says (where the next page is) comes back with kCollected; the machine answers with the next Collect of the artefact.
+  std::string rows_member = {};
+  std::uint64_t rows_before = 0;  // in the artefact's earlier pages
 };
 /// The machine is done; no more events but kSettle.
 struct Finished {

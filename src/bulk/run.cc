@@ -125,9 +125,10 @@ Result<void> prepare_folder(Run& run) {
 Result<void> take_key(Run& run) {
   const auto& variable = run.setup.model.provider->key_variable;
   const auto& file = run.options.key_file;
+  const bool optional = run.setup.model.provider->key_optional;
   auto key = !file.empty()                  ? runtime::key_from_file(file)
              : !run.options.api_key.empty() ? Result<std::string>(run.options.api_key)
-                                            : runtime::key_from_environment(variable);
+                                            : runtime::key_from_environment(variable, optional);
   if (!key) {
     auto error = std::move(key).error();
     if (error.hint.empty())
@@ -254,6 +255,20 @@ Result<void> make_engine(Run& run) {
   return {};
 }
 
+std::string where_the_key_is(const Run& run) {
+  if (!run.options.key_file.empty()) return "check " + run.options.key_file;
+  if (!run.options.key_place.empty()) return "check " + run.options.key_place;
+  const auto& variable = run.setup.model.provider->key_variable;
+  return variable.empty() ? "give --key-file FILE" : "check " + variable;
+}
+
+// Not every provider has a status of its own for it.
+bool means_wrong_key(const Run& run, const http::Response& response) {
+  if (response.status < 400) return false;
+  const auto read = run.setup.adapter->decode_sync(response, run.setup.clock->now());
+  return !read && read.error().kind == ErrorKind::kUnauthenticated;
+}
+
 // A wrong key or address is told before anything is sent that could cost.
 asio::awaitable<Result<void>> probe(Run* run) {
   runtime::CollectingSink sink;
@@ -268,13 +283,11 @@ asio::awaitable<Result<void>> probe(Run* run) {
                    fmt::format("{} does not answer: {}", where, sent.error().message),
                    "check --endpoint and the network; nothing was sent");
   const int status = sink.response.status;
-  if (status == 401 || status == 403)
+  if (status == 401 || status == 403 || means_wrong_key(*run, sink.response))
     co_return fail(
         ErrorKind::kUnauthenticated,
         fmt::format("{} refused the key ({} {})", where, status, http::reason_phrase(status)),
-        "check " + (!run->options.key_file.empty()    ? run->options.key_file
-                    : !run->options.key_place.empty() ? run->options.key_place
-                                                      : run->setup.model.provider->key_variable));
+        where_the_key_is(*run));
   if (status == 404)
     run->console.note(fmt::format("{} does not list {}; going on, it may know it all the same",
                                   where, run->setup.model.model->name));

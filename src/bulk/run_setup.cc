@@ -147,9 +147,8 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("{} takes no temperature", setup->model.model->name),
                 "leave --temperature out");
-  WEIR_TRY(setup->endpoint,
-           http::parse_url(options.endpoint.empty() ? setup->model.provider->endpoint
-                                                    : options.endpoint));
+  WEIR_TRY(const auto endpoint, catalogue::endpoint_of(*setup->model.provider, options.endpoint));
+  WEIR_TRY(setup->endpoint, http::parse_url(endpoint));
   WEIR_CHECK(load_prompt(options, *setup));
   if (!setup->prompt && !needs_no_prompt(options.format))
     return fail(ErrorKind::kInvalidArgument, "documents need a prompt", "give --prompt FILE");

@@ -136,6 +136,10 @@ Result<PriceRow> parse_price_row(Value value, Stacking stacking, const Place& pl
     WEIR_TRY(const auto rates, parse_rates(value["long_sync"], place.in("long_sync")));
     row.long_sync = fill_long(rates, row.sync);
     row.long_batch = derive_batch(row.long_sync, stacking);
+    if (const auto published = value.find("long_batch")) {
+      WEIR_TRY(const auto batch, parse_rates(*published, place.in("long_batch")));
+      row.long_batch = merge(batch, row.long_batch);
+    }
   }
   row.source = value["source"].string_or("");
   row.as_of = value["as_of"].string_or("");
@@ -238,8 +242,11 @@ Result<Provider> parse_provider(const EmbeddedFile& file) {
   if (!root) return place.bad(root.error().message);
   Provider provider;
   WEIR_TRY(provider.name, required_text(*root, "provider", place));
-  WEIR_TRY(provider.endpoint, required_text(*root, "endpoint", place));
+  if ((*root)["endpoint_required"].boolean() != true) {
+    WEIR_TRY(provider.endpoint, required_text(*root, "endpoint", place));
+  }
   provider.key_variable = (*root)["key_variable"].string_or("");
+  provider.key_optional = (*root)["key_optional"].boolean().value_or(false);
   provider.checked = (*root)["checked"].string_or("");
   if (const auto batch = root->find("batch")) {
     WEIR_TRY(provider.batch, parse_batch(*batch, place.in("batch")));
@@ -269,6 +276,14 @@ const Model* Provider::find(std::string_view model) const {
   for (const auto& candidate : models)
     if (candidate.name == model) return &candidate;
   return nullptr;
+}
+
+Result<std::string> endpoint_of(const Provider& provider, std::string_view configured) {
+  if (!configured.empty()) return std::string(configured);
+  if (!provider.endpoint.empty()) return provider.endpoint;
+  return fail(ErrorKind::kInvalidArgument,
+              fmt::format("{} has no endpoint of its own", provider.name),
+              "give --endpoint URL, or `endpoint` in the configuration");
 }
 
 Result<Catalogue> Catalogue::load(const std::vector<EmbeddedFile>& files) {

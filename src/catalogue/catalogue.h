@@ -85,8 +85,9 @@ struct CacheLimits {
 
 struct Provider {
   std::string name;
-  std::string endpoint;      // default base URL
-  std::string key_variable;  // environment variable of its key
+  std::string endpoint;       // default base URL; empty: must be configured
+  std::string key_variable;   // environment variable of its key
+  bool key_optional = false;  // works without one
   std::optional<BatchLimits> batch;
   CacheLimits cache;
   std::vector<Model> models;
@@ -95,6 +96,9 @@ struct Provider {
 
   [[nodiscard]] const Model* find(std::string_view model) const;
 };
+
+/// The base URL to use: the configured one, else the provider's own. @error kInvalidArgument neither is there.
+Result<std::string> endpoint_of(const Provider& provider, std::string_view configured);
 
 class Catalogue {
  public:

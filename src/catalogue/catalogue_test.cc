@@ -56,6 +56,22 @@ void expect_rates(json::Value file, const Rates& rates, const std::string& where
   price("cache_write", rates.cache_write);
 }
 
+TEST(Catalogue, AnEndpointIsTheProvidersOrConfigured) {
+  const auto& openai = *built_in().find("openAI");
+  EXPECT_EQ(endpoint_of(openai, "").value(), "https://api.openai.com/v1");
+  EXPECT_EQ(endpoint_of(openai, "http://here").value(), "http://here");
+  EXPECT_FALSE(openai.key_optional);
+  const EmbeddedFile file{
+      "x.json", R"({"provider":"x","endpoint_required":true,"key_optional":true,"models":[]})"};
+  const auto catalogue = Catalogue::load({file}).value();
+  EXPECT_TRUE(catalogue.find("x")->key_optional);
+  EXPECT_EQ(endpoint_of(*catalogue.find("x"), "http://here").value(), "http://here");
+  const auto none = endpoint_of(*catalogue.find("x"), "");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::kInvalidArgument);
+  EXPECT_THAT(none.error().hint, HasSubstr("--endpoint"));
+}
+
 TEST(Catalogue, EveryPriceIsTheFilesOwn) {
   std::size_t rows = 0;
   for (const auto& path : files()) {
@@ -77,6 +93,8 @@ TEST(Catalogue, EveryPriceIsTheFilesOwn) {
         expect_rates(row["batch"], price.batch, ours->name + " batch");
         if (price.long_threshold)
           expect_rates(row["long_sync"], price.long_sync, ours->name + " long");
+        if (row.find("long_batch"))
+          expect_rates(row["long_batch"], price.long_batch, ours->name + " long batch");
         EXPECT_FALSE(price.source.empty() || price.as_of.empty())
             << ours->name << ": prices have a source and a date";
         ++rows;

@@ -63,7 +63,7 @@ class EntryCheck {
     std::vector<std::string> known;
     for (const auto& model : provider_->models) known.push_back(model.name);
     for (const auto& name : entry_.models) {
-      if (provider_->find(name) != nullptr) continue;
+      if (provider_->find(name) != nullptr || provider_->other_models) continue;
       const auto near = nearest_name(name, known);
       work_.warn(
           work_.place_of(at("model")),

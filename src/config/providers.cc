@@ -87,6 +87,8 @@ Support support_of(const ModelEntry& entry, const catalogue::Catalogue& catalogu
     out.batching_missing = fmt::format("{} has no batch price", fmt::join(entry.models, ", "));
   if (none([](const auto* model) { return model->cache != catalogue::CacheMode::kNone; }))
     out.caching_missing = fmt::format("{} has no prompt cache", fmt::join(entry.models, ", "));
+  if (const auto* facts = facts_of(entry.provider); facts != nullptr && !facts->caching)
+    out.caching_missing = fmt::format("{} bills nothing that a cache could save", facts->name);
   out.explicit_cache = provider->cache.breakpoints_max > 0 && !none([](const auto* model) {
                          return model->cache == catalogue::CacheMode::kBreakpoints;
                        });

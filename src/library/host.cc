@@ -248,12 +248,13 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
   if (options.output_max.count < 1)
     return fail(ErrorKind::kInvalidArgument, "ModelOptions::output_max must be at least 1",
                 "for example 1024");
-  WEIR_TRY(target->endpoint,
-           http::parse_url(options.endpoint.empty() ? model.provider->endpoint : options.endpoint));
+  WEIR_TRY(const auto endpoint, catalogue::endpoint_of(*model.provider, options.endpoint));
+  WEIR_TRY(target->endpoint, http::parse_url(endpoint));
   target->credentials.base_path = target->endpoint.target;
   target->credentials.key = options.api_key;
   if (options.api_key.empty()) {
-    auto key = runtime::key_from_environment(model.provider->key_variable);
+    auto key =
+        runtime::key_from_environment(model.provider->key_variable, model.provider->key_optional);
     if (!key) {
       auto error = std::move(key).error();
       error.hint =

@@ -51,7 +51,8 @@ Money uncached(const PlanInput& input, Route route) {
 
 // Why a batch is not admissible; empty when it is.
 std::string batch_obstacle(const PlanInput& input) {
-  if (!input.provider.batch || !input.model.batch)
+  if (!input.provider.batch) return fmt::format("{} has no batch API", input.provider.name);
+  if (!input.model.batch)
     return fmt::format("{} has no batch price for {}", input.provider.name, input.model.name);
   if (input.shape.items < kBatchItemsMin) return "a single item is not worth a batch";
   if (const auto least = input.provider.batch->requests_min; input.shape.items < least)

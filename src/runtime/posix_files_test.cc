@@ -111,6 +111,9 @@ TEST(Secrets, AKeyComesFromTheEnvironment) {
   const auto none = key_from_environment("WEIR_TEST_KEY");
   ASSERT_FALSE(none.has_value());
   EXPECT_THAT(none.error().hint, HasSubstr("export WEIR_TEST_KEY="));
+  EXPECT_EQ(key_from_environment("WEIR_TEST_KEY", true).value(), "");
+  EXPECT_EQ(key_from_environment("", true).value(), "");
+  EXPECT_FALSE(key_from_environment("").has_value());
 }
 
 TEST(Secrets, ADigestRecognisesAKeyAndDoesNotRevealIt) {

@@ -26,8 +26,9 @@ Result<std::string> usable(std::string key, std::string_view from) {
 }
 }  // namespace
 
-Result<std::string> key_from_environment(const std::string& variable) {
-  const char* value = std::getenv(variable.c_str());
+Result<std::string> key_from_environment(const std::string& variable, bool optional) {
+  const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+  if (value == nullptr && optional) return std::string();
   if (value == nullptr)
     return fail(ErrorKind::kUnauthenticated, fmt::format("no key: {} is not set", variable),
                 fmt::format("export {}=…, or give --key-file FILE", variable));

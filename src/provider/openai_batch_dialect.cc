@@ -128,6 +128,9 @@ Step Machine::on_settle(const Settlement& settlement) {
     state_.cancelling = false;
     state_.files[1].clear();
     state_.files[2].clear();
+    state_.unstable.clear();
+    state_.page.clear();
+    state_.rows = 0;
   }
   state_.batch = settlement.provider_batch_id;
   state_.by_hand = true;
@@ -194,6 +197,7 @@ Step Machine::cancel() {
 // Reads the files in turn: 1 output, 2 errors. Whether one exists is all that counts, not the
 // status.
 Step Machine::collect() {
+  if (!options_.pages.path.empty()) return collect_page();
   go(At::kCollect);
   state_.file = std::max<std::size_t>(state_.file, 1);
   while (state_.file < state_.files.size() && state_.files[state_.file].empty()) ++state_.file;
@@ -203,6 +207,14 @@ Step Machine::collect() {
   }
   return act(Collect{.artefact = state_.file == 1 ? "output" : "errors",
                      .plan = content_plan(options_, context_, state_.files[state_.file])});
+}
+
+Step Machine::collect_page() {
+  go(At::kCollect);
+  return act(Collect{.artefact = "results",
+                     .plan = page_plan(options_, context_, state_.batch, state_.page),
+                     .rows_member = std::string(options_.pages.member),
+                     .rows_before = state_.rows});
 }
 
 Step Machine::remove() {

@@ -12,10 +12,13 @@
 // event replaces what was under way: after kCancel or kRestarted the answer of an earlier action
 // must not be delivered any more. Doc: https://developers.openai.com/api/docs/guides/batch (checked
 // 2026-11-23)
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "json/value.h"
 #include "provider/adapter.h"
 #include "provider/openai_chat_dialect.h"
 
@@ -26,6 +29,34 @@ enum class Paging : std::uint8_t {
   kAfter,   // ?limit=100&after=ID, "has_more", "last_id"
   kCursor,  // ?cursor=TEXT, "paging":{"next_cursor"}
   kNone,    // one page with everything
+};
+
+/// What we read of a batch object.
+struct BatchObject {
+  std::string id, status, input_file, output_file, error_file, tag;
+  std::optional<Time> created, ended;
+  bool terminal = false;
+  bool failed = false;  // as a whole
+  bool cancelling = false;
+  bool rows = false;                  // pages of results have some
+  std::string unstable = {};          // not empty: an end that counts only when it reads so again
+  std::optional<std::uint64_t> done;  // completed and failed
+  std::optional<Error> error;         // the first of `errors`
+  std::optional<std::uint64_t> line;
+};
+
+struct BatchList {
+  std::vector<BatchObject> batches;  // in the provider's order
+  std::string last;                  // cursor of the next page
+  bool more = false;
+};
+
+/// Results that come in pages of JSON instead of files.
+struct ResultPages {
+  std::string_view path;    // behind the batch's path, its query with it; empty: results are files
+  std::string_view member;  // of a page: its rows
+  std::string_view
+      cursor;  // of a page: that of the next one, null or empty on the last; and the query's parameter of it
 };
 
 /// How one provider differs. A constant of the adapter: the views are of literals.
@@ -39,13 +70,23 @@ struct Options {
   bool metadata = true;  // batches carry metadata; false: a lost create is found by its input file
   bool file_expiry = true;             // uploads take expires_after
   bool dotted_expiry = false;          // expires_after.seconds, not expires_after[seconds]
-  std::string_view purpose = "batch";  // of an upload
+  std::string_view purpose = "batch";  // of an upload; empty: it has none
   std::string_view upload_path = {};   // where it is not files_path
   bool upload_name = false;            // the form has a field file_name
   bool line_url = true;                // rows name method and url
   std::string_view query = {};         // behind every path: "api-version=2024-10-21"
   Paging paging = Paging::kAfter;
   bool newest_first = true;  // lists are; false: they are read to their end
+  std::string_view upload_expiry_seconds_in =
+      {};                                  // uploads take their life in seconds in this field
+  std::string_view list_cursor = "after";  // parameter of a list
+  std::string_view cancel_suffix = "/cancel";  // behind the batch's path
+  ResultPages pages = {};
+  Duration stable_after{};  // BatchObject::unstable must read the same for so long
+  // Null: as OpenAI.
+  std::string (*create_body)(const BatchContext& context, std::string_view input_file) = nullptr;
+  std::optional<BatchObject> (*read_batch)(json::Value value) = nullptr;
+  std::optional<BatchList> (*read_list)(json::Value value) = nullptr;
 };
 
 // Bounds of what may fail again and again, each counted since the step began or the process
@@ -59,6 +100,13 @@ inline constexpr std::uint64_t kListPagesMax =
 // Provider clocks are not ours: a list is read this much further back than the create was sent.
 inline constexpr std::chrono::hours kClockSkewMax{1};
 
+/// Names the batch at the provider: custom_id_prefix() without its dash.
+[[nodiscard]] std::string recovery_tag(const BatchId& id);
+
+/// An id as we are ready to put into a path, or nothing: an answer must not choose where our key
+/// goes.
+[[nodiscard]] std::optional<std::string> usable_id(json::Value value);
+
 /// One item a line: no head, "\n" between and at the end.
 [[nodiscard]] ImageFormat image_format();
 
@@ -67,7 +115,7 @@ inline constexpr std::chrono::hours kClockSkewMax{1};
 [[nodiscard]] Result<void> encode_item(const Options& options, std::string_view custom_id,
                                        const llm::Request& request, std::string& out);
 
-/// Adapter::next. A Collect names its artefact "output" or "errors". The files are deleted after
+/// Adapter::next. A Collect names its artefact "output" or "errors"; that of pages is "results". The files are deleted after
 /// both were read, as far as the provider lets us; a failure to delete is told in the reason and
 /// changes nothing else.
 /// @error kInternal the state is not one of this machine's, or the event does not fit it.

@@ -246,10 +246,22 @@ Step Machine::observe(const BatchObject& batch, const http::Response& response) 
   state_.status = batch.status;
   if (batch.done) state_.done = batch.done;
   if (batch.created) state_.created = batch.created;
+  if (batch.terminal && !lasts(batch)) return later(At::kPoll, backoff());
   if (batch.terminal) return settle(batch);
   if (state_.cancel && !state_.cancelling && !batch.cancelling) return cancel();
   const auto told = retry_after(response.headers, context_.now);
   return later(At::kPoll, told ? Duration(*told) : backoff());
+}
+
+// Some ends are taken back: rows that read as cancelled turn out to be answered a little later.
+bool Machine::lasts(const BatchObject& batch) {
+  if (batch.unstable.empty()) return true;
+  if (state_.unstable != batch.unstable) {
+    state_.unstable = batch.unstable;
+    state_.unstable_at = context_.now;
+    note("its end may not last: asking until it reads the same for a while");
+  }
+  return context_.now - state_.unstable_at >= options_.stable_after;
 }
 
 Step Machine::not_ours() {
@@ -266,7 +278,7 @@ Step Machine::settle(const BatchObject& batch) {
   state_.files[2] = batch.error_file;
   state_.error = batch.error;
   state_.line = batch.line;
-  const bool rows = !batch.output_file.empty() || !batch.error_file.empty();
+  const bool rows = batch.rows || !batch.output_file.empty() || !batch.error_file.empty();
   // Validation refuses a batch whole, before anything runs. Where there are files all the same,
   // they are read: they may be paid.
   if (batch.failed && !rows)
@@ -284,6 +296,7 @@ Step Machine::settle(const BatchObject& batch) {
 // -----------------------------------------------------------------------------------------------
 
 Step Machine::on_collected(const BatchEvent& event) {
+  if (event.kind == Kind::kCollected && !options_.pages.path.empty()) return on_page(event);
   if (event.kind == Kind::kCollected) {
     ++state_.file;
     state_.tries = 0;
@@ -295,9 +308,31 @@ Step Machine::on_collected(const BatchEvent& event) {
   if (state_.tries + 1 < kCollectTriesMax) return later(At::kCollect, backoff(event.error));
   Error error = event.error;
   error.provider = options_.chat.provider;
-  error.message = fmt::format("{}: file {} of batch {} cannot be read: {}", options_.chat.provider,
-                              state_.files[state_.file], state_.batch, error.message);
+  const std::string file =
+      options_.pages.path.empty() ? "file " + state_.files[state_.file] : "the results";
+  error.message = fmt::format("{}: {} of batch {} cannot be read: {}", options_.chat.provider, file,
+                              state_.batch, error.message);
   return hold(std::move(error));
+}
+
+// A page without rows is the last one, whatever it says: pages must end.
+Step Machine::on_page(const BatchEvent& event) {
+  json::Parser parser;
+  const auto page = parser.parse(event.response.body);
+  if (!page)
+    return on_collected(
+        {.kind = Kind::kCollectFailed,
+         .error = {.kind = ErrorKind::kBadResponse, .message = "a page of results is not JSON"}});
+  const auto cursor = (*page)[options_.pages.cursor].string().value_or(std::string_view());
+  const bool more = !cursor.empty() && cursor != state_.page && event.rows > state_.rows;
+  state_.tries = 0;
+  if (!more) {
+    state_.file = 0;
+    return remove();
+  }
+  state_.page = cursor;
+  state_.rows = event.rows;
+  return collect();
 }
 
 // Best effort: what cannot be deleted expires at the provider after 30 days.

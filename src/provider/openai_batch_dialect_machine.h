@@ -28,6 +28,7 @@ class Machine {
   Step poll();
   Step cancel();
   Step collect();
+  Step collect_page();
   Step remove();
   Step finish();
   Step perform();  // the step at state_.at
@@ -42,6 +43,7 @@ class Machine {
   Step on_poll(const BatchEvent& event);
   Step on_cancel_answer(const BatchEvent& event);
   Step on_collected(const BatchEvent& event);
+  Step on_page(const BatchEvent& event);
   Step on_removed(const BatchEvent& event);
 
   // What answers lead to.
@@ -64,6 +66,7 @@ class Machine {
   [[nodiscard]] Error error_of(const BatchEvent& event) const;
   [[nodiscard]] Error cancelled_error() const;
   [[nodiscard]] bool is_ours(const BatchObject& batch) const;
+  bool lasts(const BatchObject& batch);
   void note(std::string_view text);
 
   const Options& options_;

@@ -27,7 +27,7 @@ void read_response(const Options& options, json::Value response, Row& row) {
     row.error = std::move(decoded).error();
     // It ran and is billed, readable or not: keep what it cost.
     if (const auto usage = body["usage"]; usage.is_object()) {
-      row.response.usage = openai_chat::decode_usage(usage);
+      row.response.usage = openai_chat::usage_of(options.chat, usage);
       row.response.usage_raw = usage.text();
     }
   } else if (status >= 400 && status <= 599) {

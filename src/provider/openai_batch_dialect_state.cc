@@ -103,6 +103,10 @@ std::string write_state(const State& state) {
   write_text(out, "batch", state.batch);
   write_text(out, "status", state.status);
   if (state.done) out.field("done", static_cast<std::int64_t>(*state.done));
+  write_text(out, "unstable", state.unstable);
+  write_time(out, "unstable_at", state.unstable_at);
+  write_text(out, "page", state.page);
+  write_count(out, "rows", state.rows);
   write_time(out, "created", state.created);
   write_time(out, "ended", state.ended);
   if (state.outcome != Finished::Outcome::kEnded)
@@ -144,6 +148,10 @@ Result<State> read_state(std::string_view text) {
   state.status = in["status"].string_or("");
   if (const auto done = in["done"].integer(); done && *done >= 0)
     state.done = static_cast<std::uint64_t>(*done);
+  state.unstable = in["unstable"].string_or("");
+  state.unstable_at = read_time(in["unstable_at"]).value_or(Time{});
+  state.page = in["page"].string_or("");
+  state.rows = read_count(in["rows"]);
   state.created = read_time(in["created"]);
   state.ended = read_time(in["ended"]);
   state.outcome = static_cast<Finished::Outcome>(index_of(kOutcomes, in["outcome"]).value_or(0));

@@ -37,6 +37,10 @@ struct State {
   std::string batch, status;
   std::optional<Time> created, ended;
   std::optional<std::uint64_t> done;  // as request_counts said last
+  std::string unstable;               // an end that may not last, as it read first…
+  Time unstable_at{};                 // …and when that was
+  std::string page;                   // cursor of the page of results
+  std::uint64_t rows = 0;             // in the pages before it
 
   Finished::Outcome outcome = Finished::Outcome::kEnded;
   std::optional<Error> error;

@@ -91,8 +91,10 @@ http::RequestPlan upload_plan(const Options& options, const BatchContext& contex
     head += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n",
                         boundary, name, value);
   };
-  field("purpose", options.purpose);
+  if (!options.purpose.empty()) field("purpose", options.purpose);
   if (options.upload_name) field("file_name", fmt::format("{}.jsonl", recovery_tag(context.id)));
+  if (!options.upload_expiry_seconds_in.empty())
+    field(options.upload_expiry_seconds_in, fmt::format("{}", kFileLifeSeconds));
   if (options.file_expiry) {
     // An upload whose answer is lost leaves an orphan; it goes away by itself.
     const bool dots = options.dotted_expiry;
@@ -117,6 +119,11 @@ http::RequestPlan upload_plan(const Options& options, const BatchContext& contex
 // Doc: https://developers.openai.com/api/reference/resources/batches (checked 2026-11-23)
 http::RequestPlan create_plan(const Options& options, const BatchContext& context,
                               std::string_view input_file) {
+  auto out = plan(options, http::Method::kPost, context, options.batches_path, true);
+  if (options.create_body != nullptr) {
+    out.body.emplace_back(options.create_body(context, input_file));
+    return out;
+  }
   json::Writer body;
   body.begin_object().field("input_file_id", input_file).field("endpoint", options.endpoint);
   body.field("completion_window", options.completion_window);
@@ -125,7 +132,6 @@ http::RequestPlan create_plan(const Options& options, const BatchContext& contex
     body.field("weir_items", fmt::format("{}", context.items)).end_object();
   }
   body.end_object();
-  auto out = plan(options, http::Method::kPost, context, options.batches_path, true);
   out.body.emplace_back(body.take());
   return out;
 }
@@ -135,8 +141,9 @@ http::RequestPlan list_plan(const Options& options, const BatchContext& context,
   std::string path(options.batches_path);
   if (options.paging == Paging::kAfter) path += fmt::format("?limit={}", kListPage);
   if (!after.empty())
-    path += fmt::format("{}={}", options.paging == Paging::kCursor ? "?cursor" : "&after",
-                        http::percent_encode(after));
+    path += options.paging == Paging::kCursor
+                ? fmt::format("?cursor={}", http::percent_encode(after))
+                : fmt::format("&{}={}", options.list_cursor, http::percent_encode(after));
   return plan(options, http::Method::kGet, context, path);
 }
 
@@ -147,12 +154,21 @@ http::RequestPlan poll_plan(const Options& options, const BatchContext& context,
 
 http::RequestPlan cancel_plan(const Options& options, const BatchContext& context,
                               std::string_view batch) {
-  return plan(options, http::Method::kPost, context, under(options.batches_path, batch, "/cancel"));
+  return plan(options, http::Method::kPost, context,
+              under(options.batches_path, batch, options.cancel_suffix));
 }
 
 http::RequestPlan content_plan(const Options& options, const BatchContext& context,
                                std::string_view file) {
   return plan(options, http::Method::kGet, context, under(options.files_path, file, "/content"));
+}
+
+http::RequestPlan page_plan(const Options& options, const BatchContext& context,
+                            std::string_view batch, std::string_view cursor) {
+  std::string path = under(options.batches_path, batch, options.pages.path);
+  if (!cursor.empty())
+    path += fmt::format("&{}={}", options.pages.cursor, http::percent_encode(cursor));
+  return plan(options, http::Method::kGet, context, path);
 }
 
 http::RequestPlan delete_plan(const Options& options, const BatchContext& context,
@@ -173,6 +189,7 @@ std::optional<std::string> usable_id(json::Value value) {
 }
 
 std::optional<BatchObject> read_batch(const Options& options, json::Value value) {
+  if (options.read_batch != nullptr) return options.read_batch(value);
   if (const auto job = value["job"]; job.is_object()) value = job;
   const auto id = usable_id(value["id"]);
   const auto status = value["status"].string();
@@ -206,6 +223,7 @@ std::optional<BatchObject> read_batch(const Options& options, json::Value value)
 }
 
 std::optional<BatchList> read_list(const Options& options, json::Value value) {
+  if (options.read_list != nullptr) return options.read_list(value);
   const auto page = value.is_array()           ? value
                     : value["data"].is_array() ? value["data"]
                                                : value["value"];

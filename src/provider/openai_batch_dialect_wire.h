@@ -14,9 +14,6 @@
 
 namespace weir::provider::openai_batch {
 
-/// Names the batch at the provider: custom_id_prefix() without its dash.
-[[nodiscard]] std::string recovery_tag(const BatchId& id);
-
 [[nodiscard]] http::RequestPlan upload_plan(const Options& options, const BatchContext& context);
 [[nodiscard]] http::RequestPlan create_plan(const Options& options, const BatchContext& context,
                                             std::string_view input_file);
@@ -28,33 +25,15 @@ namespace weir::provider::openai_batch {
                                             std::string_view batch);
 [[nodiscard]] http::RequestPlan content_plan(const Options& options, const BatchContext& context,
                                              std::string_view file);
+[[nodiscard]] http::RequestPlan page_plan(const Options& options, const BatchContext& context,
+                                          std::string_view batch, std::string_view cursor);
 [[nodiscard]] http::RequestPlan delete_plan(const Options& options, const BatchContext& context,
                                             std::string_view file);
 
-/// An id as we are ready to put into a path, or nothing: an answer must not choose where our key
-/// goes.
-[[nodiscard]] std::optional<std::string> usable_id(json::Value value);
-
-/// What we read of a batch object.
-struct BatchObject {
-  std::string id, status, input_file, output_file, error_file, tag;
-  std::optional<Time> created, ended;
-  bool terminal = false;
-  bool failed = false;  // as a whole
-  bool cancelling = false;
-  std::optional<std::uint64_t> done;  // completed and failed
-  std::optional<Error> error;         // the first of `errors`
-  std::optional<std::uint64_t> line;
-};
 /// A batch object, or {"job":{…}} around one. Words of any case, times as seconds or RFC 3339. Nothing
 /// when the value is neither (an object with an id and a status).
 [[nodiscard]] std::optional<BatchObject> read_batch(const Options& options, json::Value value);
 
-struct BatchList {
-  std::vector<BatchObject> batches;  // in the provider's order
-  std::string last;                  // cursor of the next page
-  bool more = false;
-};
 /// {"data":[…]}, {"value":[…]} or a bare array. Nothing when the value is no list.
 [[nodiscard]] std::optional<BatchList> read_list(const Options& options, json::Value value);
 

@@ -95,7 +95,9 @@ Result<std::string> encode_body(const Options& options, const llm::Request& requ
 }
 
 http::Headers bearer_headers(const Credentials& credentials, bool with_body) {
-  http::Headers headers{{"authorization", fmt::format("Bearer {}", credentials.key)}};
+  http::Headers headers;
+  if (!credentials.key.empty())
+    headers.add("authorization", fmt::format("Bearer {}", credentials.key));
   if (!credentials.organization.empty())
     headers.add("openai-organization", credentials.organization);
   if (with_body) headers.add("content-type", "application/json");

@@ -46,6 +46,9 @@ struct Options {
   std::string_view stream_usage_in = {};  // the member of a chunk that has it: "x_groq"
   /// Headers of every request; null: bearer_headers().
   http::Headers (*headers)(const Credentials& credentials, bool with_body) = nullptr;
+  /// Where the codes do not tell: the rule that fits the provider's words, or null. Asked first.
+  const ErrorRule* (*rule_by_words)(int status, std::string_view words) = nullptr;
+  llm::Usage (*usage)(json::Value usage) = nullptr;  // null: decode_usage()
 };
 
 /// The request body: a minified JSON object on one line; the same request gives the same bytes. On
@@ -108,6 +111,12 @@ inline constexpr PrefixRules kPrefixRules{.marks_images = true, .marks_assistant
 /// `prompt_tokens` includes both cached_tokens and cache_write_tokens; missing fields count 0, and
 /// nothing goes below 0.
 [[nodiscard]] llm::Usage decode_usage(json::Value usage);
+/// The same as the provider counts.
+[[nodiscard]] inline llm::Usage usage_of(const Options& options, json::Value usage) {
+  return options.usage != nullptr ? options.usage(usage) : decode_usage(usage);
+}
+/// A count of tokens: 0 when it is none, never negative, and never so large that sums overflow.
+[[nodiscard]] Tokens token_count(json::Value value);
 
 /// stop, length, tool_calls (function_call), content_filter; anything else is kOther.
 [[nodiscard]] llm::FinishReason finish_reason(std::string_view word);
@@ -115,7 +124,8 @@ inline constexpr PrefixRules kPrefixRules{.marks_images = true, .marks_assistant
 /// Year 9999: a later creation time is nonsense, and would overflow a Time.
 inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
 
-/// The error of an answer that is not 2xx: kind and hint by the table, else by the status.
+/// The error of an answer that is not 2xx: kind and hint by the table, else by the status. Read are {"error":{…}},
+/// {"error":"…","code":"…"}, {"detail":"…"} or a list of {"msg"} there, and {"message":"…"}.
 [[nodiscard]] Error decode_error(const Options& options, const http::Response& response, Time now);
 
 /// The same of an error object {"message","type","param","code"} (or of none) that came with
@@ -126,7 +136,7 @@ inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
 /// is kDeadlineExceeded: whether the part that came is billed is unknown.
 [[nodiscard]] std::unique_ptr<StreamDecoder> stream_decoder(const Options& options);
 
-/// `authorization: Bearer KEY`, `openai-organization: org-…` where the account names one, and `content-type: application/json`
+/// `authorization: Bearer KEY` (not for an empty key), `openai-organization: org-…` where the account names one, and `content-type: application/json`
 /// when there is a body. Doc: https://developers.openai.com/api/reference/overview (checked 2026-11-27)
 [[nodiscard]] http::Headers bearer_headers(const Credentials& credentials, bool with_body);
 

@@ -53,6 +53,55 @@ const ErrorRule* rule_for(const Options& options, int status, std::string_view c
   return nullptr;
 }
 
+// What an error says of itself; the views are of the parsed body.
+struct Told {
+  std::string_view code, type, words;
+};
+
+Told told_by(json::Value error) {
+  const auto text = [](json::Value value) { return value.string().value_or(std::string_view()); };
+  return {.code = text(error["code"]),
+          .type = text(error["type"]),
+          .words = text(error.is_string() ? error : error["message"])};
+}
+
+Told told_by_body(json::Value body) {
+  const auto error = body["error"], detail = body["detail"];
+  Told told = told_by(error.is_null() ? body : error);
+  if (error.is_string()) told.code = body["code"].string().value_or(std::string_view());
+  if (!told.words.empty()) return told;
+  // FastAPI: {"detail":"…"}, or of a body that is not valid {"detail":[{"msg":"…","loc":[…]}]}
+  if (detail.is_array() && detail.size() > 0)
+    told.words = json::Value(detail.items().at(0).value_unsafe())["msg"].string().value_or("");
+  else told.words = detail.string().value_or(std::string_view());
+  return told;
+}
+
+Error make_error(const Options& options, int status, const Told& told) {
+  Error error;
+  if (status != 0) {
+    error = error_of_status({.status = status, .headers = {}, .body = {}}, Time{});
+  } else {
+    error.kind = ErrorKind::kUnavailable;
+    error.message = "the provider reported an error";
+  }
+  error.provider = options.provider;
+  error.provider_code = presentable(told.code.empty() ? told.type : told.code);
+  const auto* rule =
+      options.rule_by_words != nullptr ? options.rule_by_words(status, told.words) : nullptr;
+  if (rule == nullptr) rule = rule_for(options, status, told.code, told.type);
+  if (rule != nullptr) {
+    error.kind = rule->kind;
+    error.hint = rule->hint;
+  }
+  error.message = fmt::format("{}: {}", options.provider, error.message);
+  if (!error.provider_code.empty()) error.message += fmt::format(", {}", error.provider_code);
+  // What is said about a refused key may quote it.
+  if (!told.words.empty() && error.kind != ErrorKind::kUnauthenticated)
+    error.message += fmt::format(": {}", presentable(told.words));
+  return error;
+}
+
 }  // namespace
 
 std::string presentable(std::string_view text) {
@@ -75,20 +124,22 @@ std::string presentable(std::string_view text) {
   return out.substr(0, end) + "…";
 }
 
+Tokens token_count(json::Value value) {
+  return Tokens{std::clamp(value.integer_or(0), std::int64_t{0}, kTokensMax)};
+}
+
 llm::Usage decode_usage(json::Value usage) {
-  const auto count = [](json::Value value) {
-    return Tokens{std::clamp(value.integer_or(0), std::int64_t{0}, kTokensMax)};
-  };
   const auto details = usage["prompt_tokens_details"];
   llm::Usage out;
   // Some servers tell it beside the totals instead of in the details.
   const auto cached = details["cached_tokens"];
-  out.cache_read = count(cached.is_null() ? usage["cached_tokens"] : cached);
-  out.cache_write = count(details["cache_write_tokens"]);
+  out.cache_read = token_count(cached.is_null() ? usage["cached_tokens"] : cached);
+  out.cache_write = token_count(details["cache_write_tokens"]);
   // prompt_tokens includes both; a server that reports more cached than prompted must not make the
   // rest negative.
-  out.input = std::max(Tokens{0}, count(usage["prompt_tokens"]) - out.cache_read - out.cache_write);
-  out.output = count(usage["completion_tokens"]);
+  out.input =
+      std::max(Tokens{0}, token_count(usage["prompt_tokens"]) - out.cache_read - out.cache_write);
+  out.output = token_count(usage["completion_tokens"]);
   return out;
 }
 
@@ -120,7 +171,7 @@ Result<llm::Response> decode_completion(const Options& options, json::Value body
     out.finish = llm::FinishReason::kRefusal;
     if (out.text.empty()) out.text = *refusal;
   }
-  out.usage = decode_usage(body["usage"]);
+  out.usage = usage_of(options, body["usage"]);
   out.usage_raw = body["usage"].text();
   if (const auto created = body["created"].integer(); created && *created > 0)
     out.created = from_unix_seconds(std::min(*created, kUnixSecondsMax));
@@ -164,8 +215,7 @@ Error decode_error(const Options& options, const http::Response& response, Time 
   Error error = error_of_status(response, now);
   json::Parser parser;
   const auto body = parser.parse(response.body);
-  const auto object = body ? (*body)["error"] : json::Value();
-  Error told = decode_error_object(options, response.status, object);
+  Error told = make_error(options, response.status, body ? told_by_body(*body) : Told{});
   told.retry_after = error.retry_after;
   told.request_id = std::move(error.request_id);
   if (told.request_id.empty() && body)
@@ -174,29 +224,7 @@ Error decode_error(const Options& options, const http::Response& response, Time 
 }
 
 Error decode_error_object(const Options& options, int status, json::Value object) {
-  Error error;
-  if (status != 0) {
-    error = error_of_status({.status = status, .headers = {}, .body = {}}, Time{});
-  } else {
-    error.kind = ErrorKind::kUnavailable;
-    error.message = "the provider reported an error";
-  }
-  error.provider = options.provider;
-  const auto code = object["code"].string().value_or(std::string_view());
-  const auto type = object["type"].string().value_or(std::string_view());
-  error.provider_code = presentable(code.empty() ? type : code);
-  if (const auto* rule = rule_for(options, status, code, type)) {
-    error.kind = rule->kind;
-    error.hint = rule->hint;
-  }
-  error.message = fmt::format("{}: {}", options.provider, error.message);
-  if (!error.provider_code.empty()) error.message += fmt::format(", {}", error.provider_code);
-  // What is said about a refused key may quote it.
-  const auto words =
-      object["message"].string().value_or(object.string().value_or(std::string_view()));
-  if (!words.empty() && error.kind != ErrorKind::kUnauthenticated)
-    error.message += fmt::format(": {}", presentable(words));
-  return error;
+  return make_error(options, status, told_by(object));
 }
 
 }  // namespace weir::provider::openai_chat

@@ -101,7 +101,7 @@ class ChunkDecoder final : public StreamDecoder {
 
   void take_usage(json::Value usage) {
     if (!usage.is_object()) return;
-    response_.usage = decode_usage(usage);
+    response_.usage = usage_of(options_, usage);
     response_.usage_raw = usage.text();
   }
 

@@ -57,9 +57,10 @@ PriceColumns sync_columns(const RowReader& row, std::string_view prefix) {
 }
 
 // A published batch column wins over half of the sync column.
-PriceColumns batch_columns(const RowReader& row, const PriceColumns& sync) {
+PriceColumns batch_columns(const RowReader& row, const PriceColumns& sync,
+                           std::string_view prefix = "") {
   const auto either = [&](std::string_view key, const std::optional<std::int64_t>& base) {
-    const auto published = row.price(key);
+    const auto published = row.price(std::string(prefix).append(key));
     return published ? published : half(base);
   };
   return {.input = either("batch_input", sync.input),
@@ -86,15 +87,6 @@ void fill_long(PriceColumns& tier, const PriceColumns& base) {
   fill(tier.cache_write, base.cache_write);
 }
 
-PriceColumns halves(const PriceColumns& full) {
-  return {.input = half(full.input),
-          .cache_read = half(full.cache_read),
-          .cache_write_5m = half(full.cache_write_5m),
-          .cache_write_1h = half(full.cache_write_1h),
-          .cache_write = half(full.cache_write),
-          .output = half(full.output)};
-}
-
 ModelRow read_row(std::string model, const RowReader& row) {
   ModelRow out{.model = std::move(model)};
   out.sync = sync_columns(row, "");
@@ -103,7 +95,7 @@ ModelRow read_row(std::string model, const RowReader& row) {
   if (out.long_context_threshold > 0) {
     out.long_sync = sync_columns(row, "long_");
     fill_long(out.long_sync, out.sync);
-    out.long_batch = halves(out.long_sync);
+    out.long_batch = batch_columns(row, out.long_sync, "long_");
   }
   out.cache_tokens_min = row.integer("min_cache_tokens");
   out.input_tokens_max = row.integer("max_input_tokens");

@@ -45,6 +45,8 @@ class ResultLines {
     std::string_view text;
     std::optional<std::size_t> bill_row;
   };
+  /// Half a row stands there, as the faults of the batch want it.
+  [[nodiscard]] bool malformed(std::size_t index) const { return lines_[index].malformed; }
   [[nodiscard]] Row row(std::size_t index) const {
     const Line& line = lines_[index];
     return {std::string_view(line.text).substr(0, line.text.size() - 1),

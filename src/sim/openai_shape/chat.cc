@@ -161,6 +161,11 @@ std::string usage_json(const Traits& traits, const TokenBuckets& tokens) {
   return out.take();
 }
 
+std::string usage_json(const Traits& traits, const ChatAnswer& answer) {
+  return traits.answer_usage != nullptr ? traits.answer_usage(answer)
+                                        : usage_json(traits, answer.tokens);
+}
+
 std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
   json::Writer out;
   write_head(out, answer, "chat.completion");
@@ -176,7 +181,7 @@ std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
     out.key("refusal").null().key("annotations").begin_array().end_array().end_object();
     out.key("logprobs").null().field("finish_reason", finish_reason(answer)).end_object();
   }
-  out.end_array().key("usage").raw(usage_json(traits, answer.tokens));
+  out.end_array().key("usage").raw(usage_json(traits, answer));
   out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim");
   if (traits.completion_more != nullptr) traits.completion_more(answer, out);
   return out.end_object().take();
@@ -209,7 +214,7 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
     if (on_last && last) {
       if (!traits.stream_usage_in.empty())
         out.key(traits.stream_usage_in).begin_object().field("id", answer.id);
-      out.key("usage").raw(usage_json(traits, answer.tokens));
+      out.key("usage").raw(usage_json(traits, answer));
       if (!traits.stream_usage_in.empty()) out.end_object();
       if (traits.completion_more != nullptr) traits.completion_more(answer, out);
     } else if (include_usage && !on_last) {
@@ -250,8 +255,7 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
     json::Writer out;
     write_head(out, answer, "chat.completion.chunk");
     out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim");
-    out.key("choices").begin_array().end_array().key("usage").raw(
-        usage_json(traits, answer.tokens));
+    out.key("choices").begin_array().end_array().key("usage").raw(usage_json(traits, answer));
     if (traits.completion_more != nullptr) traits.completion_more(answer, out);
     out.end_object();
     send(Duration(0), out.text());

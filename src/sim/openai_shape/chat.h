@@ -59,6 +59,7 @@ class Chat {
 /// The chat.completion object.
 std::string completion_body(const Traits& traits, const ChatAnswer& answer);
 std::string usage_json(const Traits& traits, const TokenBuckets& tokens);
+std::string usage_json(const Traits& traits, const ChatAnswer& answer);
 /// The stream of chat.completion.chunk events, ended by [DONE].
 std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& answer,
                                      bool include_usage);

@@ -72,12 +72,18 @@ Checked<UploadForm> read_upload(const BatchRules& rules, const http::Request& re
     if (part.name == "purpose") form.purpose = text;
     if (part.name == anchor_key) anchor = text;
     if (part.name == seconds_key) form.expires_seconds = whole(text).value_or(-1);
+    if (rules.plain_uploads && part.name == "expires_after") {
+      if (has_file) return refuse("expires_after must precede the file.", "expires_after");
+      form.expires_seconds = whole(text).value_or(-1);
+      anchor = "created_at";
+    }
     if (part.name != "file") continue;
     has_file = true;
     form.filename = part.filename.empty() ? "upload" : part.filename;
     form.offset = part.offset;
     form.length = part.length;
   }
+  if (rules.plain_uploads) form.purpose = "batch";
   if (form.purpose.empty())
     return refuse("Missing required parameter: 'purpose'.", "purpose",
                   "missing_required_parameter");

@@ -30,6 +30,7 @@ struct BatchRules {
   bool any_purpose = false;            // whatever it is, it is taken
   std::size_t file_bytes_max = 200'000'000;
   bool dotted_expiry = false;  // forms say expires_after.seconds, not expires_after[seconds]
+  bool plain_uploads = false;  // no purpose, and expires_after in seconds, ahead of the file
   std::int64_t expiry_seconds_min = 3600;
   std::string_view endpoint_too = "";  // another word for /v1/chat/completions; empty: none
 };
@@ -62,6 +63,8 @@ struct Traits {
   std::string (*usage)(const TokenBuckets&) = nullptr;
   /// More members of a completion, behind `usage`.
   void (*completion_more)(const ChatAnswer&, json::Writer&) = nullptr;
+  /// The usage object of an answer; asked ahead of `usage`.
+  std::string (*answer_usage)(const ChatAnswer&) = nullptr;
   /// A chunk ahead of all others of a stream.
   std::string (*stream_begin)(const ChatAnswer&) = nullptr;
   /// What the provider refuses besides; a status of 0: nothing.

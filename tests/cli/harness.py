@@ -30,6 +30,9 @@ KEY_VARIABLES = {
     "groq": "GROQ_API_KEY",
     "together": "TOGETHER_API_KEY",
     "azureOpenAI": "AZURE_OPENAI_API_KEY",
+    "xai": "XAI_API_KEY",
+    "ollama": "OLLAMA_API_KEY",
+    "openAICompatible": None,  # none: a key comes from a file
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
 # Of the providers that only test_matrix runs.
@@ -37,6 +40,9 @@ OTHER_MODELS = {
     "groq": "groq/openai/gpt-oss-20b",
     "together": "together/openai/gpt-oss-20b",
     "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
+    "xai": "xai/grok-4.3",
+    "ollama": "ollama/llama3.2",
+    "openAICompatible": "openAICompatible/deepseek-chat",
 }
 BASE_PATHS = {
     "openAI": "/openAI/v1",
@@ -44,6 +50,9 @@ BASE_PATHS = {
     "groq": "/groq/openai/v1",
     "together": "/together/v1",
     "azureOpenAI": "/azureOpenAI/openai/v1",
+    "xai": "/xai/v1",
+    "ollama": "/ollama",
+    "openAICompatible": "/openAICompatible/deepseek",
 }
 
 # Outcomes as the ledger stores them.
@@ -194,7 +203,12 @@ class Job:
         self.simulator = simulator
         self.key = key or f"key-{os.getpid()}-{number}"
         self.output = pathlib.Path(folder, f"answers-{number}.jsonl")
-        self.environment = environment_with(**{KEY_VARIABLES[provider]: self.key})
+        variable = KEY_VARIABLES[provider]
+        self.environment = environment_with(**({variable: self.key} if variable else {}))
+        if not variable:
+            key_file = pathlib.Path(folder, f"key-{number}")
+            key_file.write_text(self.key, encoding="utf-8")
+            options = (*options, "--key-file", key_file)
         self.command = ["run", source, "--model", model or {**MODELS, **OTHER_MODELS}[provider],
                         "--output", self.output,
                         "--endpoint", simulator.endpoint(provider), "--clock", f"sim:{simulator.url}", *options]

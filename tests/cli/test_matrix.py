@@ -121,6 +121,9 @@ PROVIDERS = [
     ("groq", ("sync", "batch"), ()),
     ("together", ("sync", "batch"), ("together/meta-llama/Llama-3.3-70B-Instruct-Turbo",)),
     ("azureOpenAI", ("sync", "batch"), ("azureOpenAI/gpt-5.6-luna",)),
+    ("xai", ("sync", "batch"), ()),
+    ("ollama", ("sync", "auto"), ()),
+    ("openAICompatible", ("sync",), ()),
 ]
 FAULTS = [
     {"match": {"operation": "sync", "every": 20}, "fault": {"kind": "rate_limited", "retry_after": 2}},
@@ -156,6 +159,26 @@ class Providers(harness.CliTest):
                     with self.subTest(provider=provider, route=route, model=model):
                         receipt = self.run_with_faults(provider, route, model)
                         self.assertEqual(receipt["items"]["succeeded"], COUNT_SHORT)
+
+    def test_without_batches_the_receipt_says_why(self):
+        for provider in ("ollama", "openAICompatible"):
+            with self.subTest(provider=provider), harness.Simulator() as simulator:
+                source, named, _ = documents.write_job(self, 20)
+                job = harness.Job(self.folder, simulator, provider, source, *named)
+                self.assert_code(job.run(), 0)
+                self.assertEqual({row["route"] for row in job.bill()}, {"sync"})
+                self.assertIn(f"{provider} has no batch API", job.report_text())
+                self.assertEqual(USD(job.report()["cost"]["spent_usd"]), 0)
+
+    def test_results_in_pages(self):
+        source, named, records = documents.write_job(self, 1500)
+        with harness.Simulator() as simulator:
+            job = harness.Job(self.folder, simulator, "xai", source, *named, "--route", "batch")
+            self.assert_code(job.run(), 0)
+            self.assert_answered_once(job, [record["id"] for record in records])
+            self.assert_ledger_equals_bill(job)
+            self.assertEqual({(row["route"], row["delivered"]) for row in job.bill()}, {("batch", True)})
+            self.assertEqual(simulator.state()["xai"]["files"], 0)
 
 
 if __name__ == "__main__":

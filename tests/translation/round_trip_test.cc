@@ -15,13 +15,6 @@ namespace {
 using Kind = llm::ToolChoice::Kind;
 const Time kNow = from_unix_seconds(1'795'400'000);
 
-std::string base_path_of(std::string_view provider) {
-  if (provider == "anthropic") return "/anthropic";
-  if (provider == "groq" || provider == "azureOpenAI")
-    return "/" + std::string(provider) + "/openai/v1";
-  return "/" + std::string(provider) + "/v1";
-}
-
 class Provider {
  public:
   explicit Provider(std::string name) : name_(std::move(name)), adapter_(adapter_of(name_)) {
@@ -33,7 +26,8 @@ class Provider {
   [[nodiscard]] const provider::Adapter& adapter() const { return adapter_; }
 
   sim::Reply send(const llm::Request& request) {
-    const provider::Credentials credentials{.base_path = base_path_of(name_), .key = "key-1"};
+    const provider::Credentials credentials{.base_path = std::string(meeting_of(name_).base_path),
+                                            .key = "key-1"};
     auto plan = adapter_.encode_sync(request, {credentials, "attempt"}).value();
     http::Request out{.method = plan.method,
                       .target = std::move(plan.target),
@@ -64,8 +58,13 @@ class Provider {
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
-                         ::testing::Values("anthropic", "openAI", "groq", "together",
-                                           "azureOpenAI"));
+                         ::testing::Values("anthropic", "openAI", "groq", "together", "azureOpenAI",
+                                           "ollama", "openAICompatible", "xai"));
+// Of providers that can be told which tool to call, and that check what calls and results belong together.
+class Calls : public RoundTrip {};
+INSTANTIATE_TEST_SUITE_P(Providers, Calls,
+                         ::testing::Values("anthropic", "openAI", "groq", "together", "azureOpenAI",
+                                           "openAICompatible", "xai"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -96,7 +95,7 @@ TEST_P(RoundTrip, EveryPartCountsAsPrompt) {
   EXPECT_LT(tokens(less), tokens(whole));
 }
 
-TEST_P(RoundTrip, CallsComeBackTheSameWholeAndStreamed) {
+TEST_P(Calls, ComeBackTheSameWholeAndStreamed) {
   Provider provider(GetParam());
   auto request = sample(GetParam());
   request.tool_choice = {.kind = Kind::kNamed, .name = "read_page"};
@@ -118,7 +117,7 @@ TEST_P(RoundTrip, CallsComeBackTheSameWholeAndStreamed) {
   }
 }
 
-TEST_P(RoundTrip, ToolsThatMustBeCalledAndThatMustNot) {
+TEST_P(Calls, OfToolsThatMustBeCalledAndThatMustNot) {
   Provider provider(GetParam());
   auto request = sample(GetParam());
   request.tool_choice.kind = Kind::kRequired;
@@ -127,7 +126,7 @@ TEST_P(RoundTrip, ToolsThatMustBeCalledAndThatMustNot) {
   EXPECT_EQ(provider.answer(request).finish, llm::FinishReason::kStop);
 }
 
-TEST_P(RoundTrip, TheSimulatorSeesABrokenConversation) {
+TEST_P(Calls, TheSimulatorSeesABrokenConversation) {
   Provider provider(GetParam());
   auto request = sample(GetParam());
   request.messages[2].content[0].tool_result->tool_call_id = "call_2";
@@ -167,17 +166,29 @@ llm::Request any_request(std::string_view provider) {
     if (user.content.empty()) user.content.push_back(text("Go on."));
     out.messages.push_back(std::move(user));
   }
-  if (some(1) == 1) out.stop = {words()};
+  if (some(1) == 1 && meeting_of(provider).stops) out.stop = {words()};
   return out;
+}
+
+// A row of a batch, or where there are none, a body.
+std::string written(const provider::Adapter& adapter, const llm::Request& request, bool row) {
+  std::string out;
+  if (row) {
+    RC_ASSERT(adapter.encode_item("id", request, out).has_value());
+    return out;
+  }
+  const provider::Credentials none;
+  const auto plan = adapter.encode_sync(request, {none, "attempt"});
+  RC_ASSERT(plan.has_value());
+  return std::get<std::string>(plan->body.at(0));
 }
 
 void any_request_is_taken(std::string name) {
   static std::map<std::string, Provider> providers;
   auto& provider = providers.try_emplace(name, name).first->second;
   const auto request = any_request(name);
-  std::string once, twice;
-  RC_ASSERT(provider.adapter().encode_item("id", request, once).has_value());
-  RC_ASSERT(provider.adapter().encode_item("id", request, twice).has_value());
+  const std::string once = written(provider.adapter(), request, meeting_of(name).batches);
+  const std::string twice = written(provider.adapter(), request, meeting_of(name).batches);
   RC_ASSERT(once == twice);
   RC_ASSERT(once.find('\n') == std::string::npos);
   json::Parser parser;
@@ -190,6 +201,9 @@ RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI");
 RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByTogether, ()) { any_request_is_taken("together"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByAzure, ()) { any_request_is_taken("azureOpenAI"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByOllama, ()) { any_request_is_taken("ollama"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByCompatible, ()) { any_request_is_taken("openAICompatible"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByXai, ()) { any_request_is_taken("xai"); }
 
 }  // namespace
 }  // namespace weir::translation

@@ -15,11 +15,34 @@ inline const provider::Adapter& adapter_of(std::string_view name) {
   std::abort();
 }
 
+/// How a provider is met here: a model of its simulator, where that is, and what it cannot be told.
+struct Meeting {
+  std::string_view name, model, base_path;
+  bool stops = true;
+  bool batches = true;
+};
+
+inline const Meeting& meeting_of(std::string_view provider) {
+  static constexpr Meeting kMeetings[] = {
+      {.name = "anthropic", .model = "claude-sonnet-5", .base_path = "/anthropic"},
+      {.name = "openAI", .model = "gpt-6-sol", .base_path = "/openAI/v1"},
+      {.name = "groq", .model = "openai/gpt-oss-20b", .base_path = "/groq/openai/v1"},
+      {.name = "together", .model = "openai/gpt-oss-20b", .base_path = "/together/v1"},
+      {.name = "azureOpenAI", .model = "gpt-4.1", .base_path = "/azureOpenAI/openai/v1"},
+      {.name = "ollama", .model = "llama3.2", .base_path = "/ollama", .batches = false},
+      {.name = "openAICompatible",
+       .model = "qwen3-32b",
+       .base_path = "/openAICompatible/v1",
+       .batches = false},
+      {.name = "xai", .model = "grok-4.3", .base_path = "/xai/v1", .stops = false},
+  };
+  for (const auto& meeting : kMeetings)
+    if (meeting.name == provider) return meeting;
+  std::abort();
+}
+
 inline std::string model_of(std::string_view provider) {
-  if (provider == "anthropic") return "claude-sonnet-5";
-  if (provider == "groq" || provider == "together") return "openai/gpt-oss-20b";
-  if (provider == "azureOpenAI") return "gpt-4.1";
-  return "gpt-6-sol";
+  return std::string(meeting_of(provider).model);
 }
 
 inline llm::Block text(std::string words, bool goes_on = false) {

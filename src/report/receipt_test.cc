@@ -49,7 +49,7 @@ struct Job {
   engine::ResultCounts counts;
   cost::LedgerTotals totals;
   const catalogue::Provider* provider = nullptr;
-  const catalogue::Model* model = nullptr;
+  std::shared_ptr<const catalogue::Model> model;
 };
 
 // Two batch answers of claude-sonnet-5, 2,000 shared tokens: written once at 1h, read once. By hand, in nano-dollars:

@@ -292,8 +292,8 @@ TEST(Warnings, AFalseFlagWinsOverAStrategy) {
 }
 
 TEST(Warnings, ACacheStrategyThatTheProviderLacks) {
-  const auto loaded =
-      load_text(entry_with({"cachingEnabled: true", "cacheStrategy: explicit"}, "groq", "m"));
+  const auto loaded = load_text(entry_with({"cachingEnabled: true", "cacheStrategy: explicit"},
+                                           "groq", "openai/gpt-oss-20b"));
   EXPECT_EQ(loaded.config.llm.at(0).cache_strategy, CacheStrategy::kAutomatic);
   EXPECT_THAT(texts(loaded.config.warnings),
               ElementsAre(HasSubstr("groq takes no cache marks: cacheStrategy is automatic")));

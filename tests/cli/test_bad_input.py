@@ -105,7 +105,7 @@ class Refused(BadInput):
 
     def test_models(self):
         self.assert_refused(self.documents_job(model="openAI/gpt-5.4-nan"), "gpt-5.4-nan'", "openAI/gpt-5.4-nano?")
-        self.assert_refused(self.documents_job(model="openAL/gpt-5.4-nano"), "openAL", "anthropic, openAI")
+        self.assert_refused(self.documents_job(model="openAL/gpt-5.4-nano"), "openAL", "anthropic, ", "openAI")
         self.assert_refused(self.documents_job(model="gpt-5.4-nano"), "PROVIDER/MODEL")
 
     def test_inputs(self):

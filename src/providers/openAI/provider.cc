@@ -6,10 +6,9 @@
 namespace weir::providers::openAI {
 
 const provider::Adapter& adapter() {
-  static const provider::OpenAIAdapter instance({.chat = {.provider = "openAI",
-                                                          .breakpoints = true,
-                                                          .cache_key = true,
-                                                          .errors = error_rules()}});
+  static const provider::OpenAIAdapter instance(
+      {.chat = {
+           .provider = "openAI", .breakpoints = true, .cache_key = true, .errors = error_rules()}});
   return instance;
 }
 

@@ -2,12 +2,10 @@
 // read.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
-#include "json/patch.h"
-#include "json/value.h"
 #include "provider/adapter.h"
+#include "provider/recordings_testing.h"
 
 namespace weir::providers::openAI {
 const provider::Adapter& adapter();
@@ -17,42 +15,10 @@ namespace {
 using provider::BatchEvent;
 using provider::Row;
 
-std::string file(const std::string& name) {
-  std::ifstream in(std::string(WEIR_SOURCE_DIR "/src/providers/openAI/testdata/") + name,
-                   std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  EXPECT_FALSE(out.str().empty()) << name;
-  return out.str();
-}
-
-http::Response response(const std::string& name) {
-  const std::string text = file(name + ".response.json");
-  json::Parser parser;
-  const auto read = parser.parse(text).value_or(json::Value());
-  http::Response out;
-  out.status = static_cast<int>(read["status"].integer_or(0));
-  for (const auto header : read["headers"].members())
-    out.headers.add(std::string(header.key), json::Value(header.value).string_or(""));
-  // A body that is not JSON is written as a string.
-  const auto body = json::locate(text, {"body"}).value_or(json::Span{});
-  out.body =
-      read["body"].is_string() ? read["body"].string_or("") : std::string(raw_at(text, body));
-  return out;
-}
-
+const provider::Recordings kRecordings(WEIR_SOURCE_DIR "/src/providers/openAI");
+http::Response response(const std::string& name) { return kRecordings.response(name); }
 void expect_sends(const http::RequestPlan& plan, const std::string& name) {
-  const std::string text = file(name + ".request.json");
-  json::Parser parser;
-  const auto want = parser.parse(text).value_or(json::Value());
-  EXPECT_EQ(to_string(plan.method), want["method"].string_or(""));
-  EXPECT_EQ(plan.target, want["target"].string_or(""));
-  EXPECT_EQ(plan.headers.size(), want["headers"].size()) << name;
-  for (const auto header : want["headers"].members())
-    EXPECT_EQ(plan.headers.find(header.key), json::Value(header.value).string()) << header.key;
-  const auto body = json::locate(text, {"body"});
-  ASSERT_EQ(plan.body.size(), body ? 1U : 0U);
-  if (body) EXPECT_EQ(std::get<std::string>(plan.body[0]), raw_at(text, *body));
+  kRecordings.expect_sends(plan, name);
 }
 
 const provider::Credentials kCredentials{.base_path = "/v1", .key = "sk-test"};

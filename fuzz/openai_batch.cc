@@ -21,6 +21,9 @@ const provider::Adapter& adapter();
 namespace azureOpenAI {
 const provider::Adapter& adapter();
 }
+namespace xai {
+const provider::Adapter& adapter();
+}
 }  // namespace weir::providers
 
 namespace {
@@ -62,9 +65,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    .headers = {},
                    .body = std::string(reinterpret_cast<const char*>(data) + 2, size - 2)}};
   // Who pages, names and words things otherwise.
-  const std::array<const provider::Adapter*, 4> adapters{
+  const std::array<const provider::Adapter*, 5> adapters{
       &providers::openAI::adapter(), &providers::groq::adapter(), &providers::together::adapter(),
-      &providers::azureOpenAI::adapter()};
+      &providers::azureOpenAI::adapter(), &providers::xai::adapter()};
   const auto& adapter = *adapters[data[0] / kStates.size() % adapters.size()];
   const auto step = adapter.next(kStates[data[0] % kStates.size()], answer, context);
   WEIR_ASSERT(step.has_value());

@@ -172,7 +172,7 @@ int check(const CheckFlags& flags) {
   const auto key = variable.empty() ? environment.end() : environment.find(variable);
   const bool has_key = key != environment.end() && !key->second.empty();
   fmt::print("{}\n  endpoint  {}\n  key       {}\n  batch     {}\n  cache     {}\n", row->name,
-             flags.endpoint.empty() ? row->provider->endpoint : flags.endpoint,
+             catalogue::endpoint_of(*row->provider, flags.endpoint).value_or("must be given"),
              variable.empty() ? "of the configuration only"
              : has_key        ? fmt::format("{} is set", variable)
                               : fmt::format("{} is not set", variable),
@@ -181,7 +181,7 @@ int check(const CheckFlags& flags) {
                         : "none",
              to_text(row->cache));
   if (flags.send) return send_tiny(flags, *row);
-  return has_key || variable.empty() ? kFine : kNotReady;
+  return has_key || variable.empty() || row->provider->key_optional ? kFine : kNotReady;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 
 namespace chat = provider::openai_chat;
 
-class Ollama final : public provider::SyncOnlyAdapter {
+class Ollama final : public provider::SyncOnly<> {
  public:
   [[nodiscard]] std::string_view name() const override { return "ollama"; }
 
@@ -23,7 +23,7 @@ class Ollama final : public provider::SyncOnlyAdapter {
     WEIR_TRY(auto body, encode_body(request));
     http::RequestPlan plan{.method = http::Method::kPost,
                            .target = http::join_path(call.credentials.base_path, "/api/chat"),
-                           .headers = chat::bearer_headers(call.credentials.key, true),
+                           .headers = chat::bearer_headers(call.credentials, true),
                            .body = {}};
     plan.headers.add("x-client-request-id", std::string(call.attempt_id));
     plan.body.emplace_back(std::move(body));
@@ -44,7 +44,7 @@ class Ollama final : public provider::SyncOnlyAdapter {
                                                std::string_view /*model*/) const override {
     return {.method = http::Method::kGet,
             .target = http::join_path(credentials.base_path, "/api/tags"),
-            .headers = chat::bearer_headers(credentials.key, false),
+            .headers = chat::bearer_headers(credentials, false),
             .body = {}};
   }
 };
@@ -52,8 +52,8 @@ class Ollama final : public provider::SyncOnlyAdapter {
 }  // namespace
 
 const provider::Adapter& adapter() {
-  static const Ollama instance;
-  return instance;
+  static const Ollama kInstance;
+  return kInstance;
 }
 
 }  // namespace weir::providers::ollama

@@ -18,7 +18,7 @@ struct Page {
 
 constexpr std::size_t kRowBytesMax = 40;
 
-Page split(std::string_view input, std::size_t chunk, std::uint64_t before = 0) {
+Page split_page(std::string_view input, std::size_t chunk, std::uint64_t before = 0) {
   PageSplitter splitter("results", kRowBytesMax, before);
   Page out;
   for (std::size_t at = 0; at < input.size(); at += chunk)
@@ -35,7 +35,7 @@ Page split(std::string_view input, std::size_t chunk, std::uint64_t before = 0) 
 using Rows = std::vector<std::string>;
 
 TEST(PageSplitter, RowsAndWhatIsBesideThem) {
-  const auto page = split(R"( {"a":{"results":[9]}, "results":[ {"x":"],}\"{"} ,)"
+  const auto page = split_page(R"( {"a":{"results":[9]}, "results":[ {"x":"],}\"{"} ,)"
                           "\n"
                           R"([1,[2]],"s",3 ],"next":"t\"1","results2":[4]} )",
                           1000, 7);
@@ -45,28 +45,28 @@ TEST(PageSplitter, RowsAndWhatIsBesideThem) {
 }
 
 TEST(PageSplitter, PagesWithoutRows) {
-  EXPECT_EQ(split(R"({"results":[]})", 3).envelope, R"({"results":[]})");
-  EXPECT_EQ(split(R"({"results":null,"next":null})", 3).envelope,
+  EXPECT_EQ(split_page(R"({"results":[]})", 3).envelope, R"({"results":[]})");
+  EXPECT_EQ(split_page(R"({"results":null,"next":null})", 3).envelope,
             R"({"results":null,"next":null})");
-  EXPECT_EQ(split("{}", 1).envelope, "{}");
+  EXPECT_EQ(split_page("{}", 1).envelope, "{}");
   // A value of that name is no member of it.
-  EXPECT_EQ(split(R"({"x":"results","y":[1]})", 4).rows, Rows{});
+  EXPECT_EQ(split_page(R"({"x":"results","y":[1]})", 4).rows, Rows{});
 }
 
 TEST(PageSplitter, WhatIsNoPage) {
   for (const std::string_view text :
        {"", " ", "[1]", "<html>", "{", R"({"results":[{"a":1},{"b")", R"({"results":[1],"n":1)",
         R"({"results":[]} x)", "}{", R"("results")"})
-    EXPECT_EQ(split(text, 2).envelope, "broken") << text;
-  EXPECT_EQ(split(R"({"results":[{"a":1},{"b")", 2).rows, Rows{R"({"a":1})"});
+    EXPECT_EQ(split_page(text, 2).envelope, "broken") << text;
+  EXPECT_EQ(split_page(R"({"results":[{"a":1},{"b")", 2).rows, Rows{R"({"a":1})"});
   const std::string large(PageSplitter::kEnvelopeBytesMax, 'x');
-  EXPECT_EQ(split(R"({"results":[],"n":")" + large + "\"}", 4096).envelope, "broken");
+  EXPECT_EQ(split_page(R"({"results":[],"n":")" + large + "\"}", 4096).envelope, "broken");
 }
 
 TEST(PageSplitter, ARowThatIsTooLongIsToldOnce) {
   const std::string large(kRowBytesMax, 'x');
   for (const std::size_t chunk : {1U, 7U, 1000U})
-    EXPECT_EQ(split(R"({"results":[1,")" + large + R"(",2]})", chunk).rows,
+    EXPECT_EQ(split_page(R"({"results":[1,")" + large + R"(",2]})", chunk).rows,
               (Rows{"1", "too long", "2"}));
 }
 
@@ -84,7 +84,7 @@ RC_GTEST_PROP(PageSplitter, TheChunksDoNotMatter, ()) {
   std::string text = *rc::gen::arbitrary<bool>() ? R"({"results":[)" : "{";
   for (const auto& piece : pieces) text += piece;
   const auto chunk = *rc::gen::inRange<std::size_t>(1, 9);
-  RC_ASSERT(split(text, chunk) == split(text, text.size()));
+  RC_ASSERT(split_page(text, chunk) == split_page(text, text.size()));
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ Told told_by_body(json::Value body) {
   if (!told.words.empty()) return told;
   // FastAPI: {"detail":"…"}, or of a body that is not valid {"detail":[{"msg":"…","loc":[…]}]}
   if (detail.is_array() && detail.size() > 0)
-    told.words = json::Value(detail.items().at(0).value_unsafe())["msg"].string().value_or("");
+    told.words = json::Value(detail.items().at(0))["msg"].string().value_or("");
   else told.words = detail.string().value_or(std::string_view());
   return told;
 }

@@ -323,7 +323,8 @@ void CallDesk::beat() {
   flush();
   pulse_.expires_after(kPulse);
   pulse_.async_wait([this](const boost::system::error_code& code) {
-    if (!code) beat();
+    // One that was due when it was cancelled comes all the same, without an error.
+    if (!code && beating_) beat();
   });
 }
 
@@ -394,6 +395,7 @@ bool CallDesk::stop(std::chrono::steady_clock::time_point until) {
     ended_ = true;
   }
   calls_.call([this] {
+    beating_ = false;
     pulse_.cancel();
     calls_.client().stop();
   });

@@ -94,6 +94,7 @@ class CallDesk {
   std::map<std::string, std::unique_ptr<Line>> lines_;
   std::map<Ticket*, TicketPtr> running_;
   asio::steady_timer pulse_;
+  bool beating_ = true;  // of the calls' loop
 };
 
 }  // namespace weir::library

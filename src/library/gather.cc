@@ -145,8 +145,8 @@ class Gatherer::Impl {
     if (groups_.size() >= kGroupsMax)
       std::erase_if(groups_, [](const auto& entry) { return entry.second.waiting() == 0; });
     const auto config = host_->settings().current();
-    static const config::Workload kNone;
-    auto options = config::gather_options(*config, policy.get() != nullptr ? *policy.get() : kNone);
+    auto options = config::gather_options(
+        *config, policy.get() != nullptr ? *policy.get() : config::Workload{});
     options.count_max = options_.count.value_or(options.count_max);
     options.age_max = options_.age.value_or(options.age_max);
     options.bytes_max = options_.bytes.value_or(options.bytes_max);
@@ -210,7 +210,8 @@ class Gatherer::Impl {
       return;
     }
     auto sent = std::make_shared<Request>(one->request);
-    const bool hinted = optimized_ != nullptr && !optimized_->idle(one->options) && optimized_->prepare(*sent);
+    const bool hinted =
+        optimized_ != nullptr && !optimized_->idle(one->options) && optimized_->prepare(*sent);
     native_->begin(*sent, one->options,
                    [this, one, sent, hinted](Result<library::CallOutcome> outcome) {
                      passed(one, sent, hinted, std::move(outcome));

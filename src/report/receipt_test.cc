@@ -134,6 +134,7 @@ TEST(Receipt, TheLowerBoundIsNeverAboveWhatWasSpent) {
   SeededRandom random(9);
   for (int round = 0; round < 2000; ++round) {
     const auto& provider = catalogue().providers()[random.below(catalogue().providers().size())];
+    if (provider.models.empty()) continue;  // any model, without a price
     const auto& model = provider.models[random.below(provider.models.size())];
     const bool batch = model.batch && random.below(2) == 0;
     Job job(provider.name + "/" + model.name, batch ? llm::Route::kBatch : llm::Route::kSync);

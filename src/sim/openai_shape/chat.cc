@@ -163,7 +163,7 @@ std::string usage_json(const Traits& traits, const TokenBuckets& tokens) {
 
 std::string usage_json(const Traits& traits, const ChatAnswer& answer) {
   return traits.answer_usage != nullptr ? traits.answer_usage(answer)
-                                        : usage_json(traits, answer.tokens);
+                                        : usage_json(traits, answer);
 }
 
 std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
@@ -187,14 +187,26 @@ std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
   return out.end_object().take();
 }
 
+namespace {
+
+// On the last chunk, or on one of its own.
+void write_stream_usage(json::Writer& out, const Traits& traits, const ChatAnswer& answer) {
+  const bool apart = !traits.stream_usage_in.empty();
+  if (apart) out.key(traits.stream_usage_in).begin_object().field("id", answer.id);
+  out.key("usage").raw(usage_json(traits, answer));
+  if (apart) out.end_object();
+  if (traits.completion_more != nullptr) traits.completion_more(answer, out);
+}
+
+}  // namespace
+
 std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& answer,
                                      bool include_usage) {
   std::vector<Piece> pieces;
   const auto send = [&](Duration delay, std::string_view data) {
     pieces.push_back({delay, http::sse_text("", data)});
   };
-  // Where the provider does not wait to be asked, the usage is on the last chunk.
-  const bool on_last = traits.stream_usage;
+  const bool on_last = traits.stream_usage;  // unasked, on the last chunk
   const auto chunk = [&](std::int64_t index, const auto& delta, std::string_view finish) {
     json::Writer out;
     write_head(out, answer, "chat.completion.chunk");
@@ -212,11 +224,7 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
     out.end_object().end_array();
     const bool last = !finish.empty() && index + 1 == answer.choices;
     if (on_last && last) {
-      if (!traits.stream_usage_in.empty())
-        out.key(traits.stream_usage_in).begin_object().field("id", answer.id);
-      out.key("usage").raw(usage_json(traits, answer));
-      if (!traits.stream_usage_in.empty()) out.end_object();
-      if (traits.completion_more != nullptr) traits.completion_more(answer, out);
+      write_stream_usage(out, traits, answer);
     } else if (include_usage && !on_last) {
       out.key("usage").null();
     }
@@ -255,10 +263,9 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
     json::Writer out;
     write_head(out, answer, "chat.completion.chunk");
     out.field("service_tier", answer.tier).field("system_fingerprint", "fp_weir_sim");
-    out.key("choices").begin_array().end_array().key("usage").raw(usage_json(traits, answer));
-    if (traits.completion_more != nullptr) traits.completion_more(answer, out);
-    out.end_object();
-    send(Duration(0), out.text());
+    out.key("choices").begin_array().end_array();
+    write_stream_usage(out, traits, answer);
+    send(Duration(0), out.end_object().take());
   }
   send(Duration(0), "[DONE]");
   return pieces;

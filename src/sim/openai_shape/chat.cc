@@ -163,7 +163,7 @@ std::string usage_json(const Traits& traits, const TokenBuckets& tokens) {
 
 std::string usage_json(const Traits& traits, const ChatAnswer& answer) {
   return traits.answer_usage != nullptr ? traits.answer_usage(answer)
-                                        : usage_json(traits, answer);
+                                        : usage_json(traits, answer.tokens);
 }
 
 std::string completion_body(const Traits& traits, const ChatAnswer& answer) {

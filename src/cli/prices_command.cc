@@ -5,8 +5,8 @@
 
 #include "catalogue/community.h"
 #include "cli/commands.h"
-#include "runtime/posix_files.h"
 #include "runtime/clock.h"
+#include "runtime/posix_files.h"
 
 namespace weir::cli {
 namespace {

@@ -2,14 +2,14 @@
 
 #include <utility>
 
+#include "json/scan.h"
+
 namespace weir::json {
 namespace {
 
 constexpr std::size_t kKeyBytesMax = 256;
 constexpr std::size_t kTop = 1;   // depth inside of the page
 constexpr std::size_t kRows = 2;  // depth inside of the array of rows
-
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 }  // namespace
 

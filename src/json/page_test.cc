@@ -36,9 +36,9 @@ using Rows = std::vector<std::string>;
 
 TEST(PageSplitter, RowsAndWhatIsBesideThem) {
   const auto page = split_page(R"( {"a":{"results":[9]}, "results":[ {"x":"],}\"{"} ,)"
-                          "\n"
-                          R"([1,[2]],"s",3 ],"next":"t\"1","results2":[4]} )",
-                          1000, 7);
+                               "\n"
+                               R"([1,[2]],"s",3 ],"next":"t\"1","results2":[4]} )",
+                               1000, 7);
   EXPECT_EQ(page.rows, (Rows{R"({"x":"],}\"{"})", "[1,[2]]", R"("s")", "3"}));
   EXPECT_EQ(page.numbers, (std::vector<std::uint64_t>{8, 9, 10, 11}));
   EXPECT_EQ(page.envelope, R"({"a":{"results":[9]}, "results":[],"next":"t\"1","results2":[4]})");

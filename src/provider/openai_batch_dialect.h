@@ -78,8 +78,8 @@ struct Options {
   Paging paging = Paging::kAfter;
   bool newest_first = true;  // lists are; false: they are read to their end
   std::string_view upload_expiry_seconds_in =
-      {};                                  // uploads take their life in seconds in this field
-  std::string_view list_cursor = "after";  // parameter of a list
+      {};                                      // uploads take their life in seconds in this field
+  std::string_view list_cursor = "after";      // parameter of a list
   std::string_view cancel_suffix = "/cancel";  // behind the batch's path
   ResultPages pages = {};
   Duration stable_after{};  // BatchObject::unstable must read the same for so long

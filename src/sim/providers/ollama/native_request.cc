@@ -129,9 +129,7 @@ Checked<NativeRequest> read_native(const PriceTable& pulled, json::Value body) {
 std::optional<std::string> shorter(json::Value chat) {
   const auto messages = chat["messages"].items();
   std::size_t first = 0;
-  if (messages.size() > 0 &&
-      json::Value(messages.at(0))["role"].string() == "system")
-    first = 1;
+  if (messages.size() > 0 && json::Value(messages.at(0))["role"].string() == "system") first = 1;
   if (messages.size() <= first) return std::nullopt;
   const bool last_only = messages.size() == first + 1;
   json::Writer out;

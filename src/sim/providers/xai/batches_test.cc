@@ -190,8 +190,7 @@ TEST(XaiSim, ListsGiveTheOldestFirstInPages) {
   std::vector<std::string> made;
   for (int i = 0; i < 3; ++i) made.push_back(create(bench, lines(1)));
   const Parsed first(bench.get("/xai/v1/batches?limit=2").text());
-  EXPECT_EQ(json::Value(first["batches"].items().at(0))["batch_id"].string(),
-            made[0]);
+  EXPECT_EQ(json::Value(first["batches"].items().at(0))["batch_id"].string(), made[0]);
   const auto token = first["pagination_token"].string_or("");
   const Parsed second(bench.get("/xai/v1/batches?limit=2&pagination_token=" + token).text());
   EXPECT_EQ(second["batches"].size(), 1U);

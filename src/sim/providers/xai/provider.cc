@@ -70,21 +70,20 @@ std::string usage(const ChatAnswer& answer) {
   return out.field("cost_in_usd_ticks", answer.pico_usd / 100).end_object().take();
 }
 
-constexpr openai_shape::Traits kTraits{
-    .provider = "xai",
-    .owned_by = "xai",
-    .chat_id = "",
-    .cache_life = std::chrono::minutes(30),
-    .cache_affinity = "x-grok-conv-id",
-    .stream_usage = true,
-    .stops_max = 0,  // all of these models reason
-    .batch = {.lines_max = 50'000,
-              .creates_per_hour_max = 0,
-              .one_model = false,
-              .plain_uploads = true},
-    .error_body = error_body,
-    .answer_usage = usage,
-    .usual_error = usual_error};
+constexpr openai_shape::Traits kTraits{.provider = "xai",
+                                       .owned_by = "xai",
+                                       .chat_id = "",
+                                       .cache_life = std::chrono::minutes(30),
+                                       .cache_affinity = "x-grok-conv-id",
+                                       .stream_usage = true,
+                                       .stops_max = 0,  // all of these models reason
+                                       .batch = {.lines_max = 50'000,
+                                                 .creates_per_hour_max = 0,
+                                                 .one_model = false,
+                                                 .plain_uploads = true},
+                                       .error_body = error_body,
+                                       .answer_usage = usage,
+                                       .usual_error = usual_error};
 
 class Xai final : public openai_shape::Service {
  public:

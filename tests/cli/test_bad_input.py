@@ -148,9 +148,12 @@ class Refused(BadInput):
         self.assert_refused(job, "OPENAI_API_KEY", "--key-file")
         job.environment = harness.environment_with(OPENAI_API_KEY="")
         self.assert_refused(job, "OPENAI_API_KEY", "--key-file")
-        for provider, variable in harness.KEY_VARIABLES.items():
+        for provider in harness.MODELS:
             with self.subTest(provider=provider):
-                self.assert_refused(self.documents_job(provider=provider, key="invalid-secret"), "401", variable)
+                self.assert_refused(self.documents_job(provider=provider, key="invalid-secret"), "401",
+                                    harness.KEY_VARIABLES[provider])
+        # A wrong key is a bad request there.
+        self.assert_refused(self.documents_job(provider="xai", key="invalid-secret"), "refused the key", "XAI_API_KEY")
         self.assert_refused(self.documents_job("--key-file", "missing.key"), "missing.key", "--key-file")
         outcome = self.documents_job(key="invalid-secret").run()
         self.assertNotIn("invalid-secret", outcome.err)

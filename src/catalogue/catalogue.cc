@@ -306,7 +306,7 @@ Result<void> Catalogue::overlay(std::string_view name, std::string_view text) {
     const Value row(item);
     WEIR_TRY(const auto provider_name, required_text(row, "provider", place));
     WEIR_TRY(const auto model_name, required_text(row, "model", place));
-    const auto here = place.in(provider_name + "/" + model_name);
+    const auto here = place.in(fmt::format("{}/{}", provider_name, model_name));
     const auto provider = std::ranges::find_if(changed, [&](const Provider& candidate) {
       return http::equal_ignoring_case(candidate.name, provider_name);
     });

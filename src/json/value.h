@@ -75,8 +75,8 @@ class Items {
  public:
   class Iterator {
    public:
-    using value_type = Value;
-    using difference_type = std::ptrdiff_t;
+    using value_type = Value;                // NOLINT(readability-identifier-naming)
+    using difference_type = std::ptrdiff_t;  // NOLINT(readability-identifier-naming)
     Iterator() = default;
     Value operator*() const;
     Iterator& operator++();
@@ -110,8 +110,8 @@ class Members {
  public:
   class Iterator {
    public:
-    using value_type = Member;
-    using difference_type = std::ptrdiff_t;
+    using value_type = Member;               // NOLINT(readability-identifier-naming)
+    using difference_type = std::ptrdiff_t;  // NOLINT(readability-identifier-naming)
     Iterator() = default;
     Member operator*() const;
     Iterator& operator++();

@@ -78,7 +78,7 @@ std::string place(std::string_view text, std::size_t position) {
 }
 
 // For messages: names are the user's, of any length.
-std::string shorten(std::string_view text) {
+std::string short_name(std::string_view text) {
   constexpr std::size_t kNameShownMax = 40;
   if (text.size() <= kNameShownMax) return std::string(text);
   std::size_t end = kNameShownMax;
@@ -93,7 +93,7 @@ Error missing_field(const std::string& field, const Template::Names& names) {
   const auto all = names();
   std::vector<std::string> listed;
   for (const auto& name : all)
-    if (listed.size() < kNamesListedMax) listed.push_back(shorten(name));
+    if (listed.size() < kNamesListedMax) listed.push_back(short_name(name));
   if (listed.size() < all.size()) listed.emplace_back("…");
   error.message += fmt::format(", which has {}",
                                all.empty() ? "none" : fmt::format("{}", fmt::join(listed, ", ")));
@@ -206,7 +206,7 @@ class TemplateParser {
       return fail(ErrorKind::kInvalidArgument, "the prompt template has an empty {{}}, " + where,
                   "write {{{{ for a literal {{");
     // The name is the user's own template text; cut, because a forgotten brace makes it long.
-    const auto shown = shorten(name.substr(0, name.find('\n')));
+    const auto shown = short_name(name.substr(0, name.find('\n')));
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("the prompt template has a placeholder '{}' that is no field name, {}",
                             shown, where),
@@ -334,7 +334,7 @@ Result<void> Template::make_movable(const std::vector<std::string>& fields) {
                         [&](auto sum, const Line& line) { return sum + count_of(line, field); });
     if (uses == 0) {
       auto error = missing_field(field, [&] { return fields_; });
-      error.message = fmt::format("'{}' is no field of the template", shorten(field));
+      error.message = fmt::format("'{}' is no field of the template", short_name(field));
       return std::unexpected(std::move(error));
     }
     if (uses > 1)

@@ -89,21 +89,29 @@ void fill_long(PriceColumns& tier, const PriceColumns& base) {
 
 ModelRow read_row(std::string model, const RowReader& row) {
   ModelRow out{.model = std::move(model)};
+  const auto stack = row.token("cache_batch_stack");
+  // Cached tokens cost in a batch what they cost outside of one.
+  const bool full_cache_price =
+      stack == "\"cache-price-not-halved\"" || stack == "\"cache-precedence\"";
   out.sync = sync_columns(row, "");
   out.batch = batch_columns(row, out.sync);
+  if (full_cache_price && !row.price("batch_cache_read"))
+    out.batch.cache_read = out.sync.cache_read;
   out.long_context_threshold = row.integer("long_context_threshold");
   if (out.long_context_threshold > 0) {
     out.long_sync = sync_columns(row, "long_");
     fill_long(out.long_sync, out.sync);
     out.long_batch = batch_columns(row, out.long_sync, "long_");
+    if (full_cache_price && !row.price("long_batch_cache_read"))
+      out.long_batch.cache_read = out.long_sync.cache_read;
   }
   out.cache_tokens_min = row.integer("min_cache_tokens");
   out.input_tokens_max = row.integer("max_input_tokens");
   out.output_tokens_max = row.integer("max_output_tokens");
   out.cached = out.sync.cache_read.has_value() && out.cache_tokens_min > 0;
   // "batch-rate-only": a batch does use the cache, at the price of the other tokens.
-  const auto stack = row.token("cache_batch_stack");
-  out.cached_in_batch = out.cached && (stack == "\"multiply\"" || stack == "\"batch-rate-only\"");
+  out.cached_in_batch =
+      out.cached && (full_cache_price || stack == "\"multiply\"" || stack == "\"batch-rate-only\"");
   return out;
 }
 
@@ -174,12 +182,20 @@ Result<PriceTable> PriceTable::parse(std::string_view text) {
   for (const auto item : root.items()) {
     const auto model = json::Value(item)["model"].string();
     ModelRow row = read_row(std::string(model.value_or("")), RowReader(text, index++));
+    if (const auto from = json::Value(item)["from"].string()) row.from = parse_rfc3339(*from);
     if (row.model.empty() || !row.sync.input || !row.sync.output)
       return fail(ErrorKind::kInvalidArgument,
                   "price row " + std::to_string(index) + " has no model, input or output price");
     table.rows_.push_back(std::move(row));
   }
   return table;
+}
+
+const ModelRow& PriceTable::in_force(const ModelRow& row, Time at) const {
+  const ModelRow* out = &row;
+  for (const auto& other : rows_)
+    if (other.model == row.model && other.from && *other.from <= at) out = &other;
+  return *out;
 }
 
 const ModelRow* PriceTable::find(std::string_view model) const {

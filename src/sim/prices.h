@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/units.h"
 
 namespace weir::sim {
@@ -36,6 +37,7 @@ struct PriceColumns {
 
 struct ModelRow {
   std::string model;
+  std::optional<Time> from;  // a later price of a model that has a row without it
   PriceColumns sync, batch, long_sync, long_batch;
   std::int64_t long_context_threshold =
       0;  // 0: one tier; else above it the whole request costs the long columns
@@ -62,12 +64,14 @@ std::optional<std::int64_t> pico_from_decimal(std::string_view text);
 
 class PriceTable {
  public:
-  /// @param text a JSON array of price rows. @error kInvalidArgument not such an array, or a row
-  /// without model or price.
+  /// @param text a JSON array of price rows, a model's earliest first. @error kInvalidArgument not
+  /// such an array, or a row without model or price.
   static Result<PriceTable> parse(std::string_view text);
   /// The row of that exact name, or of which the name is the undated or a dated form ("-20250929",
   /// "-2025-08-07").
   [[nodiscard]] const ModelRow* find(std::string_view model) const;
+  /// The row of the same model whose price is in force.
+  [[nodiscard]] const ModelRow& in_force(const ModelRow& row, Time at) const;
   [[nodiscard]] const std::vector<ModelRow>& rows() const { return rows_; }
 
  private:

@@ -82,6 +82,8 @@ class Provider {
   /// status.
   [[nodiscard]] virtual Reply error(const Call& call, int status,
                                     std::string_view message) const = 0;
+  /// 429, with the wait as the provider tells it: the header retry-after.
+  [[nodiscard]] virtual Reply rate_limited(const Call& call, Duration wait) const;
   /// Adds the provider's headers of request id and rate limits.
   virtual void add_headers(const Call& call, const RateState& rate,
                            http::Headers& headers) const = 0;

@@ -158,18 +158,19 @@ Reply Simulator::serve(Provider& provider, Call& call) {
   return reply;
 }
 
+Reply Provider::rate_limited(const Call& call, Duration wait) const {
+  Reply reply = error(call, 429, "");
+  const auto whole = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  reply.head.headers.set("retry-after", std::to_string(whole));
+  return reply;
+}
+
 // What stops a request before the provider does anything with it.
 std::optional<Reply> Simulator::refusal(const Provider& provider, const Call& call,
                                         const RateState& rate) const {
-  const auto limited = [&](Duration wait) {
-    Reply reply = provider.error(call, 429, "");
-    const auto whole = std::chrono::ceil<std::chrono::seconds>(wait).count();
-    reply.head.headers.set("retry-after", std::to_string(whole));
-    return reply;
-  };
   for (const FaultRule* rule : call.faults) {
     if (rule->kind == FaultKind::kRateLimited)
-      return limited(rule->retry_after.value_or(std::chrono::seconds(1)));
+      return provider.rate_limited(call, rule->retry_after.value_or(std::chrono::seconds(1)));
     if (rule->kind == FaultKind::kStatus || rule->kind == FaultKind::kOverloaded) {
       Reply reply = provider.error(
           call, rule->kind == FaultKind::kOverloaded ? 529 : static_cast<int>(rule->code),
@@ -184,7 +185,7 @@ std::optional<Reply> Simulator::refusal(const Provider& provider, const Call& ca
     if (rule->kind == FaultKind::kReset && !rule->accepted)
       return Reply{.fate = Reply::Fate::kReset};
   }
-  if (rate.remaining < 0) return limited(rate.reset);
+  if (rate.remaining < 0) return provider.rate_limited(call, rate.reset);
   return std::nullopt;
 }
 

@@ -109,7 +109,8 @@ std::string presentable(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool word = i == 0 || !is_alphanumeric(text[i - 1]);
-    if (word && text.substr(i).starts_with("sk-")) {
+    const auto rest = text.substr(i);
+    if (word && (rest.starts_with("sk-") || rest.starts_with("AIza"))) {
       while (i + 1 < text.size() && is_key_character(text[i + 1])) ++i;
       out += "(key)";
       continue;

@@ -31,15 +31,17 @@ def make(count, seed=SEED):
     return out
 
 
-def prompt():
-    """A template whose static part is longer than any provider's smallest cacheable prefix."""
+def prompt(background=0):
+    """A template whose static part is longer than most providers' smallest cacheable prefix; `background` words more
+    where one asks for a longer one."""
     chance = random.Random(SEED)
     definitions = []
     for name, meaning in SECTIONS.items():
         examples = "; ".join(" ".join(chance.choices(_WORDS, k=12)) for _ in range(6))
         definitions.append(f"- **{name}**: {meaning} Typical words of no weight: {examples}.")
+    more = "\n\n## Background\n\n" + " ".join(chance.choices(_WORDS, k=background)) if background else ""
     return ("# Classify a document\n\nName the one section that the text belongs to, and say how sure you are.\n\n"
-            "## Sections\n\n" + "\n".join(definitions) + "\n\n## The document\n\n{{text}}\n")
+            "## Sections\n\n" + "\n".join(definitions) + more + "\n\n## The document\n\n{{text}}\n")
 
 
 def schema():
@@ -67,9 +69,9 @@ def anthropic_line(custom_id, model, text):
             "params": {"model": model, "max_tokens": 64, "messages": [{"role": "user", "content": text}]}}
 
 
-def write_job(test, count):
+def write_job(test, count, background=0):
     """Input, prompt and schema in the test's folder; the options that name them, and the documents."""
     documents = make(count)
     source = test.write("documents.jsonl", documents)
-    options = ["--prompt", test.write("prompt.md", prompt()), "--schema", test.write("schema.json", schema())]
+    options = ["--prompt", test.write("prompt.md", prompt(background)), "--schema", test.write("schema.json", schema())]
     return source, options, documents

@@ -27,6 +27,7 @@ SECONDS_MAX = 120
 KEY_VARIABLES = {
     "openAI": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
     "groq": "GROQ_API_KEY",
     "together": "TOGETHER_API_KEY",
     "azureOpenAI": "AZURE_OPENAI_API_KEY",
@@ -37,6 +38,7 @@ KEY_VARIABLES = {
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
 # Of the providers that only test_matrix runs.
 OTHER_MODELS = {
+    "gemini": "gemini/gemini-2.5-flash",
     "groq": "groq/openai/gpt-oss-20b",
     "together": "together/openai/gpt-oss-20b",
     "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
@@ -47,6 +49,7 @@ OTHER_MODELS = {
 BASE_PATHS = {
     "openAI": "/openAI/v1",
     "anthropic": "/anthropic",
+    "gemini": "/gemini",
     "groq": "/groq/openai/v1",
     "together": "/together/v1",
     "azureOpenAI": "/azureOpenAI/openai/v1",

@@ -153,7 +153,10 @@ class Refused(BadInput):
                 self.assert_refused(self.documents_job(provider=provider, key="invalid-secret"), "401",
                                     harness.KEY_VARIABLES[provider])
         # A wrong key is a bad request there.
-        self.assert_refused(self.documents_job(provider="xai", key="invalid-secret"), "refused the key", "XAI_API_KEY")
+        for provider in ("gemini", "xai"):
+            with self.subTest(provider=provider):
+                self.assert_refused(self.documents_job(provider=provider, key="invalid-secret"), "refused the key",
+                                    harness.KEY_VARIABLES[provider])
         self.assert_refused(self.documents_job("--key-file", "missing.key"), "missing.key", "--key-file")
         outcome = self.documents_job(key="invalid-secret").run()
         self.assertNotIn("invalid-secret", outcome.err)

@@ -118,6 +118,7 @@ class Matrix(harness.CliTest):
 
 # Provider, routes, further models. Each runs with the faults below, each with a simulator of its own.
 PROVIDERS = [
+    ("gemini", ("sync", "batch"), ("gemini/gemini-3.8-flash",)),
     ("groq", ("sync", "batch"), ()),
     ("together", ("sync", "batch"), ("together/meta-llama/Llama-3.3-70B-Instruct-Turbo",)),
     ("azureOpenAI", ("sync", "batch"), ("azureOpenAI/gpt-5.6-luna",)),
@@ -169,6 +170,23 @@ class Providers(harness.CliTest):
                 self.assertEqual({row["route"] for row in job.bill()}, {"sync"})
                 self.assertIn(f"{provider} has no batch API", job.report_text())
                 self.assertEqual(USD(job.report()["cost"]["spent_usd"]), 0)
+
+    def test_gemini_caches_by_itself_and_resumes_uploads(self):
+        """A cache that asks for a long prefix; in a batch its tokens are not halved, which the bill checks."""
+        source, named, records = documents.write_job(self, COUNT_SHORT, background=2500)
+        faults = [{"match": {"operation": "file_upload", "nth": 1}, "fault": {"kind": "cut_body", "after_bytes": 10}}]
+        for route in ("sync", "batch"):
+            with self.subTest(route=route), harness.Simulator(faults=faults) as simulator:
+                job = harness.Job(self.folder, simulator, "gemini", source, *named, "--route", route,
+                                  model=harness.OTHER_MODELS["gemini"])
+                self.assert_code(job.run(), 0)
+                self.assert_answered_once(job, [record["id"] for record in records])
+                self.assert_ledger_equals_bill(job)
+                receipt = job.report()
+                self.assertGreater(receipt["cache"]["request_hit_rate"], 0.5)
+                self.assertEqual(receipt["tokens"]["cache_write"], 0)
+                # Nothing is left behind: input and responses are deleted.
+                self.assertEqual(set(simulator.state()["gemini"].values()), {0})
 
     def test_results_in_pages(self):
         source, named, records = documents.write_job(self, 1500)

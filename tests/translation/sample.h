@@ -26,6 +26,7 @@ inline const Meeting& meeting_of(std::string_view provider) {
   static constexpr Meeting kMeetings[] = {
       {.name = "anthropic", .model = "claude-sonnet-5", .base_path = "/anthropic"},
       {.name = "openAI", .model = "gpt-6-sol", .base_path = "/openAI/v1"},
+      {.name = "gemini", .model = "gemini-3.8-flash", .base_path = "/gemini"},
       {.name = "groq", .model = "openai/gpt-oss-20b", .base_path = "/groq/openai/v1"},
       {.name = "together", .model = "openai/gpt-oss-20b", .base_path = "/together/v1"},
       {.name = "azureOpenAI", .model = "gpt-4.1", .base_path = "/azureOpenAI/openai/v1"},

@@ -1,0 +1,22 @@
+#pragma once
+// How a simulated provider of the Gemini shape differs from the Gemini Developer API: a constant of
+// its folder.
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace weir::sim::gemini_shape {
+
+struct Traits {
+  std::string_view provider;  // as in the bill
+  // Implicit caches: whole steps of so many tokens, from the model's minimum on. Neither is
+  // documented; the life is short of what is promised for Vertex AI (24 hours at most).
+  std::int64_t cache_step = 128;
+  Duration cache_life = std::chrono::hours(1);
+  // Batches.
+  bool partial_results = false;  // a cancelled or expired batch keeps, and bills, what it had run
+  bool ordered_results = true;   // results come in the order of the input
+};
+
+}  // namespace weir::sim::gemini_shape

@@ -3,6 +3,7 @@
 // destroyed stay valid objects; their calls fail with kUnavailable.
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct ModelOptions {
   std::string api_key = {};   // empty: the provider's environment variable
   std::string endpoint = {};  // base URL; empty: the provider's
   std::string account = "default";
+  /// What only this provider has, by the names of the configuration: {"accountId", "acme"}.
+  std::map<std::string, std::string> settings = {};
   std::optional<double> temperature = std::nullopt;                      // where a request has none
   Tokens output_max{1024};                                               // where a request has none
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);  // real time, of one try

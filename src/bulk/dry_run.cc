@@ -173,7 +173,8 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
        .now = now,
        .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
        .sync_time = engine::sync_time_expected(sums.items, options.concurrency),
-       .caching = options.caching},
+       .caching = options.caching,
+       .batch_needs = provider::batch_needs(*setup.model.provider, options.settings)},
       trie.finish());
   if (!planned) return stop(planned.error(), ExitCode::kUsage);
   const auto* plan = &planned->job;

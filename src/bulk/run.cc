@@ -138,7 +138,8 @@ Result<void> take_key(Run& run) {
   }
   run.credentials = {.base_path = run.setup.endpoint.target,
                      .key = std::move(*key),
-                     .organization = run.options.organization};
+                     .settings = run.options.settings,
+                     .origin = run.setup.endpoint.origin};
   return {};
 }
 
@@ -185,6 +186,7 @@ engine::JobIdentity identity_of(const Run& run) {
     return text.empty() ? std::string() : content_digest(text);
   };
   const auto& options = run.options;
+  const auto settings = options.settings.text();
   const auto option = [](std::string_view name, const auto& value) {
     return value ? fmt::format(" {}={}", name, *value) : std::string();
   };
@@ -203,7 +205,8 @@ engine::JobIdentity identity_of(const Run& run) {
                       option("max-tokens", options.output_max),
                       option("temperature", options.temperature), options.dedup ? " dedup" : "") +
           (options.reorder.empty() ? ""
-                                   : fmt::format(" reorder={}", fmt::join(options.reorder, ",")))};
+                                   : fmt::format(" reorder={}", fmt::join(options.reorder, ","))) +
+          (settings.empty() ? "" : " " + settings)};
 }
 
 // A job that was done before needs neither clock nor network: its receipt is all there is to do.

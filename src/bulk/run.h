@@ -22,8 +22,8 @@ struct RunOptions {
   std::string endpoint;  // empty: the provider's
   std::string key_file;  // empty: api_key; that empty: the provider's environment variable
   std::string api_key, key_place;  // of a configuration, and where that has it, for messages
-  std::string organization;  // that requests are counted for, of a configuration; may be empty
-  std::string config_path;   // that the options are from, not to be overwritten; may be empty
+  provider::Settings settings;
+  std::string config_path;  // that the options are from, not to be overwritten; may be empty
   std::string prompt_path, schema_path;
   std::vector<std::string> reorder;  // fields whose lines of the prompt may change places
   std::string output;

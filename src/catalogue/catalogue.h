@@ -71,7 +71,8 @@ struct BatchLimits {
   Duration create_visibility_max{};        // after it, a create that is not listed was not made
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
-  bool cancel_keeps_results = true;
+  bool cancel_keeps_results = true;  // false: what a cancelled batch had done is lost, paid or not
+  std::string setting;  // without which no batch can be made, such as an account id; empty: none
 };
 
 struct CacheLimits {

@@ -250,8 +250,7 @@ std::vector<std::string> warnings_of(const Source& source) {
 }
 
 void take_key(const Source& source, RunFlags& flags) {
-  const auto organization = source.entry->extra.find("organizationId");
-  if (organization != source.entry->extra.end()) flags.options.organization = organization->second;
+  flags.settings = source.entry->extra;
   if (!source.entry->api_key || !flags.options.key_file.empty()) return;
   flags.options.api_key = *source.entry->api_key;
   if (const auto* origin = source.origin(source.path("apiKey")))

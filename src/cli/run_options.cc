@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 
 #include "cli/run_config.h"
+#include "config/provider_settings.h"
+#include "runtime/environment.h"
 #include "weir_registry.h"
 
 namespace weir::cli {
@@ -111,6 +114,10 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--key-file", o.key_file,
                  "file with the API key (default: the configuration's, else the provider's "
                  "environment variable)");
+  run.add_option("--set", flags.set,
+                 "a setting that only this provider has, such as accountId=acme; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   run.add_option("--clock", o.clock, "sim:URL puts Weir on a simulator's clock (loopback only)");
   run.add_option("--timeout", flags.timeout, "the longest wait for one answer, in real time")
       ->capture_default_str();
@@ -143,6 +150,29 @@ std::optional<bulk::KeptOption> kept(const CLI::Option& option) {
     out.values.push_back(std::move(value));
   }
   return out;
+}
+
+// The command line is kept beside the output, and others can see it while the program runs: no secret stands there.
+Result<void> read_settings(RunFlags& flags) {
+  std::map<std::string, std::string> given = flags.settings;
+  std::set<std::string> on_line;
+  for (const auto& text : flags.set) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail(ErrorKind::kInvalidArgument, fmt::format("--set '{}' is no setting", text),
+                  "such as --set accountId=acme");
+    given[text.substr(0, equals)] = text.substr(equals + 1);
+    on_line.insert(text.substr(0, equals));
+  }
+  const auto provider = flags.options.model.substr(0, flags.options.model.find('/'));
+  WEIR_TRY(flags.options.settings,
+           config::provider_settings(provider, runtime::environment(), given));
+  for (const auto& setting : flags.options.settings.all())
+    if (setting.secret && on_line.contains(setting.name))
+      return fail(ErrorKind::kInvalidArgument,
+                  fmt::format("--set {}: a secret does not belong on a command line", setting.name),
+                  "give it by the environment or by a configuration");
+  return {};
 }
 
 }  // namespace
@@ -200,7 +230,7 @@ Result<void> read_values(RunFlags& flags) {
                   "dollars, such as 5.00");
     options.spend_max = *money;
   }
-  return {};
+  return read_settings(flags);
 }
 
 std::vector<bulk::KeptOption> given_options(const CLI::App& run) {

@@ -1,6 +1,9 @@
 #pragma once
 // The options of `weir run`: from a command line, and from the one that a job's folder keeps.
 #include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "bulk/run.h"
 
@@ -15,6 +18,8 @@ struct RunFlags {
   std::string format = "auto", route = "auto", deadline, batch_timeout, fallback_timeout, spend_max,
               timeout = "10m", batch_poll, cache_ttl;
   std::int64_t cache_tokens_min = 0;
+  std::vector<std::string> set;
+  std::map<std::string, std::string> settings;  // of a configuration
 };
 void add_run_options(CLI::App& run, RunFlags& flags);
 /// Values that CLI11 cannot read by itself. @error kInvalidArgument names the option.

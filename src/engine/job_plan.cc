@@ -27,7 +27,8 @@ plan::PlanInput JobEngine::plan_input(Time now) const {
       .batch_hit_rate = parts_.known_hits
                             ? parts_.known_hits->observed(
                                   hits_key(), parts_.provider.cache.batch_hit_rate_expected, now)
-                            : std::nullopt};
+                            : std::nullopt,
+      .batch_needs = provider::batch_needs(parts_.provider, parts_.credentials.settings)};
 }
 
 plan::PrefixStats::Key JobEngine::hits_key() const {

@@ -40,10 +40,8 @@ Result<ConfiguredModel::RoutePtr> ConfiguredModel::build(const ConfigPtr& config
   ModelOptions options{.api_key = entry->api_key.value_or(""),
                        .endpoint = entry->endpoint.value_or("")};
   options.temperature = entry->temperature;
-  const auto organization = entry->extra.find("organizationId");
-  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options,
-                                      organization == entry->extra.end() ? std::string()
-                                                                         : organization->second));
+  options.settings = entry->extra;
+  WEIR_TRY(auto target, host_->target(entry->provider + "/" + name, options));
   route->plain = std::make_shared<NativeModel>(host_, target);
   auto optimization = optimization_of(*entry, route->workload);
   auto impl = std::make_unique<OptimizedModel::Impl>(

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <tuple>
 
+#include "config/provider_settings.h"
+#include "runtime/environment.h"
 #include "runtime/posix_files.h"
 #include "runtime/random.h"
 #include "runtime/secrets.h"
@@ -221,6 +223,7 @@ Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
   target->model = model.model;
   WEIR_TRY(target->endpoint, http::parse_url(meta.endpoint));
   target->credentials.base_path = target->endpoint.target;
+  target->credentials.origin = target->endpoint.origin;
   target->account = meta.account;
   target->temperature = meta.temperature;
   target->output_max = Tokens{meta.output_max};
@@ -231,8 +234,7 @@ Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
   return target;
 }
 
-Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options,
-                               const std::string& organization) {
+Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options) {
   WEIR_TRY(const auto model, catalogue::resolve(catalogue_, name));
   auto target = std::make_shared<Target>();
   target->adapter = adapter_of(model.provider->name);
@@ -251,6 +253,10 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
   WEIR_TRY(const auto endpoint, catalogue::endpoint_of(*model.provider, options.endpoint));
   WEIR_TRY(target->endpoint, http::parse_url(endpoint));
   target->credentials.base_path = target->endpoint.target;
+  target->credentials.origin = target->endpoint.origin;
+  WEIR_TRY(
+      target->credentials.settings,
+      config::provider_settings(model.provider->name, runtime::environment(), options.settings));
   target->credentials.key = options.api_key;
   if (options.api_key.empty()) {
     auto key =
@@ -263,11 +269,10 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
     }
     target->credentials.key = std::move(*key);
   }
-  target->credentials.organization = organization;
-  // Another organization is another account: it does not see this one's batches.
-  target->key_digest =
-      runtime::key_digest(organization.empty() ? target->credentials.key
-                                               : target->credentials.key + "\n" + organization);
+  // Other settings are another account: it does not see this one's batches.
+  const auto settings = target->credentials.settings.text();
+  target->key_digest = runtime::key_digest(
+      settings.empty() ? target->credentials.key : target->credentials.key + "\n" + settings);
   target->account = options.account;
   target->temperature = options.temperature;
   target->output_max = options.output_max;

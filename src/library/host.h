@@ -36,8 +36,7 @@ class Host {
 
   Result<void> stop(std::chrono::milliseconds deadline);
   /// The model's target, its ledger opened. @error as Engine::model.
-  Result<TargetPtr> target(std::string_view name, const ModelOptions& options,
-                           const std::string& organization = {});
+  Result<TargetPtr> target(std::string_view name, const ModelOptions& options);
 
   CallDesk& calls() { return *calls_; }
   JobDesk& jobs() { return *jobs_; }

@@ -49,11 +49,16 @@ Money uncached(const PlanInput& input, Route route) {
       {static_cast<__int128>(input.shape.prompt_tokens) * rates.input.pico_per_token});
 }
 
+bool can_batch(const PlanInput& input) {
+  return input.provider.batch && input.model.batch && input.batch_needs.empty();
+}
+
 // Why a batch is not admissible; empty when it is.
 std::string batch_obstacle(const PlanInput& input) {
   if (!input.provider.batch) return fmt::format("{} has no batch API", input.provider.name);
   if (!input.model.batch)
     return fmt::format("{} has no batch price for {}", input.provider.name, input.model.name);
+  if (!input.batch_needs.empty()) return input.batch_needs;
   if (input.shape.items < kBatchItemsMin) return "a single item is not worth a batch";
   if (const auto least = input.provider.batch->requests_min; input.shape.items < least)
     return fmt::format("{} takes at least {} items in a batch", input.provider.name, least);
@@ -107,7 +112,7 @@ PrefixSettings settings_of(const PlanInput& input, Route route) {
 }
 
 Result<void> check_wish(const PlanInput& input) {
-  if (input.wish != RouteWish::kBatch || (input.provider.batch && input.model.batch)) return {};
+  if (input.wish != RouteWish::kBatch || can_batch(input)) return {};
   return fail(ErrorKind::kUnsupported, batch_obstacle(input), "use --route auto or sync");
 }
 
@@ -123,8 +128,7 @@ Result<PlannedJob> plan_job(const PlanInput& input, PrefixTree tree) {
   out.bound_sync = sync_estimate.bound;
   out.job.expected_baseline = uncached(input, Route::kSync);
   const auto obstacle = batch_obstacle(input);
-  const bool possible = input.provider.batch && input.model.batch;
-  out.job.batch_admissible = input.wish != RouteWish::kSync && possible &&
+  out.job.batch_admissible = input.wish != RouteWish::kSync && can_batch(input) &&
                              (obstacle.empty() || input.wish == RouteWish::kBatch);
   Money batch_cost;
   const Money sync_cost = expected(Route::kSync, sync_estimate);

@@ -52,6 +52,7 @@ struct PlanInput {
       sync_time{};  // that the whole job takes by the standard API: what a batch leaves over must fit before the deadline
   bool caching = true;                   // false: nothing of ours
   std::optional<double> batch_hit_rate;  // observed; else the catalogue's
+  std::string batch_needs = {};          // why this account cannot make batches; empty: it can
 };
 
 struct PlannedJob {

@@ -22,6 +22,7 @@
 #include "http/url.h"
 #include "llm/types.h"
 #include "provider/rate_limits.h"
+#include "provider/settings.h"
 
 namespace weir::provider {
 
@@ -30,8 +31,8 @@ struct Credentials {
   std::string
       base_path;  // of the configured endpoint: "" or "/anthropic"; adapters put their own path behind it
   std::string key;
-  std::string organization =
-      {};  // that requests are counted for, where the provider knows such; empty: the key's
+  Settings settings = {};
+  http::Origin origin = {};  // of the configured endpoint: where URLs in answers may lead
 };
 
 /// One paid try of a request.

@@ -98,8 +98,8 @@ http::Headers bearer_headers(const Credentials& credentials, bool with_body) {
   http::Headers headers;
   if (!credentials.key.empty())
     headers.add("authorization", fmt::format("Bearer {}", credentials.key));
-  if (!credentials.organization.empty())
-    headers.add("openai-organization", credentials.organization);
+  if (const auto organization = credentials.settings.find("organizationId"))
+    headers.add("openai-organization", std::string(*organization));
   if (with_body) headers.add("content-type", "application/json");
   return headers;
 }

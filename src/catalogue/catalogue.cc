@@ -214,6 +214,8 @@ Result<BatchLimits> parse_batch(Value value, const Place& place) {
   limits.mixed_models = value["mixed_models"].boolean().value_or(false);
   limits.cancel_keeps_results = value["cancel_keeps_results"].boolean().value_or(true);
   limits.setting = value["setting"].string_or("");
+  for (const auto host : value["result_hosts"].items())
+    limits.result_hosts.push_back(Value(host).string_or(""));
   return limits;
 }
 

@@ -73,6 +73,7 @@ struct BatchLimits {
   bool mixed_models = false;
   bool cancel_keeps_results = true;  // false: what a cancelled batch had done is lost, paid or not
   std::string setting;  // without which no batch can be made, such as an account id; empty: none
+  std::vector<std::string> result_hosts;  // beside the endpoint's, where links to results may lead
 };
 
 struct CacheLimits {

@@ -1,11 +1,13 @@
 #pragma once
 // A request body as a plan: inline bytes and slices of a batch image, never one big string.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "http/message.h"
+#include "http/url.h"
 
 namespace weir::http {
 
@@ -24,6 +26,8 @@ struct RequestPlan {
   std::string target;
   Headers headers;
   std::vector<BodyPiece> body;
+  /// Where it goes instead of the configured endpoint: then it carries no key, and to private addresses it does not go.
+  std::optional<Origin> origin = std::nullopt;
 
   [[nodiscard]] std::uint64_t content_length() const {
     std::uint64_t length = 0;

@@ -49,6 +49,14 @@ class CallSink final : public ResponseSink {
   bool rows_;
 };
 
+// To where an answer led: the adapter has looked whether it may, and has put no key in.
+void leave_home(ClientRequest& request) {
+  for (const auto* name : {"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+    WEIR_ASSERT(!request.plan.headers.find(name).has_value());
+  request.origin = *request.plan.origin;
+  request.public_addresses_only = true;
+}
+
 }  // namespace
 
 JobDriver::JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock,
@@ -87,6 +95,7 @@ asio::awaitable<void> JobDriver::perform(engine::Call call) {
   const bool rows = call.kind == engine::Call::Kind::kRows;
   const bool step = call.kind == engine::Call::Kind::kBatchStep;
   ClientRequest request{.origin = options_.origin, .plan = std::move(call.plan)};
+  if (request.plan.origin && *request.plan.origin != options_.origin) leave_home(request);
   if (step) request.image_path = call.image_path;
   request.response_bytes_max = rows ? kRowsBytesMax : kAnswerBytesMax;
   request.idle_timeout = options_.request_timeout;

@@ -61,6 +61,9 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
   run.state.adapter_state = std::move(step.state);
   if (step.view.provider_batch_id != run.state.view.provider_batch_id) run.state.confirmed = false;
   watch(run, step.view, now);
+  // What was done stays done, also where a later answer does not count it.
+  if (!step.view.done && step.view.provider_batch_id == run.state.view.provider_batch_id)
+    step.view.done = run.state.view.done;
   run.state.view = std::move(step.view);
   run.dirty = must_commit_ = true;
   if (!step.reason.empty()) reason(fmt::format("batch {}: {}", run.state.number, step.reason));
@@ -164,6 +167,7 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
   observe_reads();
   tell_hits(now);
   const bool stopped = state.stop != StopCause::kNone;
+  if (stopped) WEIR_CHECK(book_destroyed(run, now));
   const Error why{.kind = stopped ? ErrorKind::kDeadlineExceeded : ErrorKind::kUnavailable,
                   .message = fmt::format("batch {} ended ({}) without a result for it{}",
                                          state.number, state.view.status,
@@ -173,6 +177,29 @@ Result<void> JobEngine::finish_batch(BatchRun& run, const provider::Finished& fi
                         : stopped                      ? Fate::kStandard
                                                        : Fate::kReplan,
                         why);
+}
+
+// Where a cancel destroys what was done, it may be billed and nobody will ever see it: it stays in the ledger as unknown.
+Result<void> JobEngine::book_destroyed(BatchRun& run, Time now) {
+  const auto& view = run.state.view;
+  if (parts_.provider.batch->cancel_keeps_results || run.state.rows > 0 || view.done == 0)
+    return {};
+  for (std::uint64_t sequence = 0; sequence < run.state.members.count; ++sequence) {
+    WEIR_TRY(const auto entry, member(run.state.members, sequence));
+    WEIR_TRY(const bool open, is_open(entry.item));
+    if (!open || left_batch(entry.item)) continue;
+    WEIR_TRY(const auto ceiling, row_ceiling(entry, now));
+    book_repeat({.batch = run.state.number,
+                 .sequence = sequence,
+                 .item = entry.item,
+                 .outcome = cost::LedgerEntry::Outcome::kUnknown,
+                 .priced_at = view.created_at.value_or(run.state.planned_at),
+                 .cost = ceiling});
+  }
+  reason(
+      fmt::format("batch {}: its cancel destroyed what was done of it; what that cost is unknown",
+                  run.state.number));
+  return {};
 }
 
 // Members without an end and without a retry never ran.

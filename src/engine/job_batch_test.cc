@@ -547,6 +547,45 @@ TEST_F(JobBatch, ABatchThatNeitherEndsNorIsCancelledIsHeld) {
   EXPECT_EQ(engine->progress().batches_held, 1U);
 }
 
+// Two of three rows were done when its cancel deleted them: each of the three may be on the bill.
+TEST_F(JobBatch, WhatACancelDestroysIsBookedAsUnknown) {
+  options.wish = plan::RouteWish::kBatch;
+  for (const auto& [keeps, seen, unknown] :
+       {std::tuple(false, "running 2", 3), std::tuple(false, "running 0", 0),
+        std::tuple(true, "running 2", 0)}) {
+    store = {};
+    files = {};
+    calls.clear();
+    provider.batch->cancel_keeps_results = keeps;
+    open();
+    turn();
+    answer("create", 200);
+    turn();
+    turn_after(10s);
+    answer("poll", 200, seen);
+    turn();
+    ASSERT_TRUE(engine->cancel());
+    turn();
+    answer("cancel", 200);
+    turn();
+    turn_after(10s);
+    answer("poll", 200, "ended");
+    turn();
+    rows("");
+    end_batch();
+    EXPECT_TRUE(turn().done);
+    EXPECT_EQ(engine->progress().cancelled, 3U);
+    EXPECT_EQ(std::ssize(ledger()), unknown) << seen;
+    for (const auto& entry : ledger()) {
+      EXPECT_EQ(entry.outcome, cost::LedgerEntry::Outcome::kUnknown);
+      EXPECT_EQ(entry.batch, 1U);
+      EXPECT_GT(entry.cost.pico, 0);
+    }
+    EXPECT_EQ(engine->progress().exposure.pico > 0, unknown > 0);
+    EXPECT_EQ(engine->progress().reserved.pico, 0);
+  }
+}
+
 class JobPriming : public JobBatch {
  protected:
   JobPriming() {

@@ -342,6 +342,7 @@ class JobEngine {
   Result<void> send_in_halves(BatchRun& run);
   enum class Fate : std::uint8_t { kReplan, kStandard, kCancelled };
   Result<void> settle_members(BatchRun& run, Fate fate, const Error& why);
+  Result<void> book_destroyed(BatchRun& run, Time now);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
   Result<void> fall_back(const PlanEntry& entry, const Error& why, Time due);
 

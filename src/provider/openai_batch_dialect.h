@@ -28,6 +28,7 @@ namespace weir::provider::openai_batch {
 enum class Paging : std::uint8_t {
   kAfter,   // ?limit=100&after=ID, "has_more", "last_id"
   kCursor,  // ?cursor=TEXT, "paging":{"next_cursor"}
+  kNumber,  // ?page=0&page_size=100&order_by=-created; there is a next one where a page is full
   kNone,    // one page with everything
 };
 
@@ -100,6 +101,8 @@ inline constexpr std::uint64_t kListPagesMax =
 // Provider clocks are not ours: a list is read this much further back than the create was sent.
 inline constexpr std::chrono::hours kClockSkewMax{1};
 
+/// Of the metadata that a batch is made with: its value is the recovery tag.
+inline constexpr std::string_view kTagKey = "weir_batch";
 /// Names the batch at the provider: custom_id_prefix() without its dash.
 [[nodiscard]] std::string recovery_tag(const BatchId& id);
 

@@ -144,7 +144,7 @@ Step Machine::create_unknown(Time since, std::string_view why) {
 Step Machine::on_list(const BatchEvent& event) {
   json::Parser parser;
   std::optional<BatchList> page;
-  if (ok(event)) page = read_list(options_, parse(parser, event));
+  if (ok(event)) page = read_list(options_, parse(parser, event), state_.after);
   if (!page) {
     Error error = error_of(event);
     if (passing(error)) return later(At::kList, backoff(error));

@@ -16,7 +16,10 @@ Error unreadable(const Options& options, std::string_view what) {
 // {"status_code":200,"request_id":"…","body":{…}}
 void read_response(const Options& options, json::Value response, Row& row) {
   const auto status = response["status_code"].integer_or(0);
-  const auto body = response["body"];
+  auto body = response["body"];
+  json::Parser inner;  // some providers write the body of a failed row as a string of JSON
+  if (const auto text = body.string())
+    if (const auto parsed = inner.parse(*text)) body = *parsed;
   if (status >= 200 && status <= 299) {
     auto decoded = openai_chat::decode_completion(options.chat, body);
     if (decoded) {
@@ -31,8 +34,7 @@ void read_response(const Options& options, json::Value response, Row& row) {
       row.response.usage_raw = usage.text();
     }
   } else if (status >= 400 && status <= 599) {
-    row.error =
-        openai_chat::decode_error_object(options.chat, static_cast<int>(status), body["error"]);
+    row.error = openai_chat::decode_error_body(options.chat, static_cast<int>(status), body);
   } else {
     row.error = unreadable(options, "a result row has no usable status_code");
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "http/url.h"
 #include "json/write.h"
@@ -10,7 +11,6 @@
 namespace weir::provider::openai_batch {
 namespace {
 
-constexpr std::string_view kTagKey = "weir_batch";
 constexpr std::int64_t kFileLifeSeconds = 2'592'000;  // 30 days, the most that the provider takes
 constexpr std::size_t kListPage = 100;                // the most that the provider gives
 constexpr std::size_t kIdBytesMax = 200;
@@ -139,6 +139,10 @@ http::RequestPlan create_plan(const Options& options, const BatchContext& contex
 http::RequestPlan list_plan(const Options& options, const BatchContext& context,
                             std::string_view after) {
   std::string path(options.batches_path);
+  if (options.paging == Paging::kNumber)
+    return plan(options, http::Method::kGet, context,
+                fmt::format("{}?page={}&page_size={}&order_by=-created", path,
+                            after.empty() ? "0" : after, kListPage));
   if (options.paging == Paging::kAfter) path += fmt::format("?limit={}", kListPage);
   if (!after.empty())
     path += options.paging == Paging::kCursor
@@ -222,7 +226,8 @@ std::optional<BatchObject> read_batch(const Options& options, json::Value value)
   return out;
 }
 
-std::optional<BatchList> read_list(const Options& options, json::Value value) {
+std::optional<BatchList> read_list(const Options& options, json::Value value,
+                                   std::string_view after) {
   if (options.read_list != nullptr) return options.read_list(value);
   const auto page = value.is_array()           ? value
                     : value["data"].is_array() ? value["data"]
@@ -234,6 +239,13 @@ std::optional<BatchList> read_list(const Options& options, json::Value value) {
     if (batch) out.batches.push_back(*std::move(batch));
   }
   if (options.paging == Paging::kNone) return out;
+  if (options.paging == Paging::kNumber) {
+    std::uint64_t number = 0;
+    std::from_chars(after.data(), after.data() + after.size(), number);
+    out.last = fmt::format("{}", number + 1);
+    out.more = page.size() >= kListPage;
+    return out;
+  }
   if (options.paging == Paging::kCursor) {
     out.last = value["paging"]["next_cursor"].string().value_or("").substr(0, kCursorBytesMax);
     out.more = !out.last.empty();

@@ -34,7 +34,9 @@ namespace weir::provider::openai_batch {
 /// when the value is neither (an object with an id and a status).
 [[nodiscard]] std::optional<BatchObject> read_batch(const Options& options, json::Value value);
 
-/// {"data":[…]}, {"value":[…]} or a bare array. Nothing when the value is no list.
-[[nodiscard]] std::optional<BatchList> read_list(const Options& options, json::Value value);
+/// {"data":[…]}, {"value":[…]} or a bare array. Nothing when the value is no list. @param after the
+/// cursor that it was asked with.
+[[nodiscard]] std::optional<BatchList> read_list(const Options& options, json::Value value,
+                                                 std::string_view after = {});
 
 }  // namespace weir::provider::openai_batch

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "json/patch.h"
+#include "json/scan.h"
 #include "json/value.h"
 #include "json/write.h"
 #include "provider/openai_chat_dialect_write.h"
@@ -18,6 +19,23 @@ void write_cache(json::Writer& out, const Options& options, const llm::Request& 
   const auto cache_options = cache_options_json(request.cache);
   if (options.breakpoints && !cache_options.empty())
     out.key("prompt_cache_options").raw(cache_options);
+}
+
+// Takes "model" out, with the comma that keeps it apart. Nothing where there is none.
+std::optional<json::Edit> without_model(std::string_view body) {
+  std::optional<json::Edit> out;
+  json::for_each_member(body, {0, body.size()}, [&](std::string_view key, json::Span value) {
+    if (out || !json::spells(key, "model")) return;
+    auto begin = static_cast<std::size_t>(key.data() - body.data());
+    auto end = value.offset + value.length;
+    constexpr std::string_view kSpace = " \t\r\n";
+    const auto next = body.find_first_not_of(kSpace, end);
+    const auto last = body.find_last_not_of(kSpace, begin - 1);
+    if (next != std::string_view::npos && body[next] == ',') end = next + 1;
+    else if (last != std::string_view::npos && body[last] == ',') begin = last;
+    out = json::Edit{.offset = begin, .length = end - begin, .replacement = {}};
+  });
+  return out;
 }
 
 Result<std::string> encode_raw(const Options& options, const llm::Request& request,
@@ -39,7 +57,9 @@ Result<std::string> encode_raw(const Options& options, const llm::Request& reque
                         : "the ready-made body does not stream, but its answer is awaited as one",
                 streams ? "remove `stream`" : "set \"stream\": true");
   std::vector<json::Edit> edits;
-  if (body["model"].string() != std::string_view(request.model)) {
+  if (route == llm::Route::kBatch && !options.batch_model) {
+    if (auto edit = without_model(raw.bytes)) edits.push_back(*std::move(edit));
+  } else if (body["model"].string() != std::string_view(request.model)) {
     std::string model;
     json::append_string(model, request.model);
     auto edit = json::set_member(raw.bytes, {}, "model", model);
@@ -63,13 +83,14 @@ Result<std::string> encode_body(const Options& options, const llm::Request& requ
   if (request.raw) return encode_raw(options, request, route);
   WEIR_CHECK(check_request(options, request));
   json::Writer out;
-  out.begin_object().field("model", request.model);
+  out.begin_object();
+  if (options.batch_model || route == llm::Route::kSync) out.field("model", request.model);
   write_tools(out, request);
-  write_messages(out, request);
+  write_messages(out, options, request);
   if (request.output_max) out.field(options.output_max_key, request.output_max->count);
   if (request.temperature) out.key("temperature").number(*request.temperature);
   if (request.top_p) out.key("top_p").number(*request.top_p);
-  if (request.seed) out.field("seed", *request.seed);
+  if (request.seed) out.field(options.seed_key, *request.seed);
   if (!request.stop.empty()) {
     out.key("stop").begin_array();
     for (const auto& stop : request.stop) out.string(stop);

@@ -41,8 +41,13 @@ struct Options {
   bool breakpoints = false;           // prompt_cache_options, prompt_cache_breakpoint
   bool cache_key = false;             // prompt_cache_key
   std::span<const ErrorRule> errors;  // the first rule that fits decides
-  bool strict_schema = true;   // json_schema "strict": false where a model knows no such promise
-  bool stream_options = true;  // false: the last chunk has the usage unasked
+  std::string_view seed_key = "seed";
+  double temperature_max = 0;    // a higher one is refused; 0: none is
+  bool nine_letter_ids = false;  // ids of tool calls are nine letters and digits: others are
+                                 // rewritten, the same id always to the same one
+  bool batch_model = true;       // items of a batch name the model
+  bool strict_schema = true;     // json_schema "strict": false where a model knows no such promise
+  bool stream_options = true;    // false: the last chunk has the usage unasked
   std::string_view stream_usage_in = {};  // the member of a chunk that has it: "x_groq"
   /// Headers of every request; null: bearer_headers().
   http::Headers (*headers)(const Credentials& credentials, bool with_body) = nullptr;
@@ -118,7 +123,7 @@ inline constexpr PrefixRules kPrefixRules{.marks_images = true, .marks_assistant
 /// A count of tokens: 0 when it is none, never negative, and never so large that sums overflow.
 [[nodiscard]] Tokens token_count(json::Value value);
 
-/// stop, length, tool_calls (function_call), content_filter; anything else is kOther.
+/// stop, length (mistral's model_length: of the context), tool_calls (function_call), content_filter; anything else is kOther.
 [[nodiscard]] llm::FinishReason finish_reason(std::string_view word);
 
 /// Year 9999: a later creation time is nonsense, and would overflow a Time.
@@ -131,6 +136,9 @@ inline constexpr std::int64_t kUnixSecondsMax = 253402300799;
 /// The same of an error object {"message","type","param","code"} (or of none) that came with
 /// `status`; 0: with no status of its own.
 [[nodiscard]] Error decode_error_object(const Options& options, int status, json::Value object);
+
+/// The same of a whole error body, as decode_error() reads it.
+[[nodiscard]] Error decode_error_body(const Options& options, int status, json::Value body);
 
 /// Server-sent chat.completion.chunk events up to `[DONE]`. An error event after the answer began
 /// is kDeadlineExceeded: whether the part that came is billed is unknown.

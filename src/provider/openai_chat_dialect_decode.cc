@@ -58,22 +58,25 @@ struct Told {
   std::string_view code, type, words;
 };
 
+// A text; {"detail":…}; or a list of {"msg","loc"}, of which the first tells enough (FastAPI).
+std::string_view words_in(json::Value value) {
+  if (value.is_object()) value = value["detail"];
+  if (value.is_array() && value.size() > 0) value = json::Value(value.items().at(0))["msg"];
+  return value.string().value_or(std::string_view());
+}
+
 Told told_by(json::Value error) {
   const auto text = [](json::Value value) { return value.string().value_or(std::string_view()); };
   return {.code = text(error["code"]),
           .type = text(error["type"]),
-          .words = text(error.is_string() ? error : error["message"])};
+          .words = words_in(error.is_string() ? error : error["message"])};
 }
 
 Told told_by_body(json::Value body) {
   const auto error = body["error"], detail = body["detail"];
   Told told = told_by(error.is_null() ? body : error);
   if (error.is_string()) told.code = body["code"].string().value_or(std::string_view());
-  if (!told.words.empty()) return told;
-  // FastAPI: {"detail":"…"}, or of a body that is not valid {"detail":[{"msg":"…","loc":[…]}]}
-  if (detail.is_array() && detail.size() > 0)
-    told.words = json::Value(detail.items().at(0))["msg"].string().value_or("");
-  else told.words = detail.string().value_or(std::string_view());
+  if (told.words.empty()) told.words = words_in(detail);
   return told;
 }
 
@@ -146,7 +149,7 @@ llm::Usage decode_usage(json::Value usage) {
 
 llm::FinishReason finish_reason(std::string_view word) {
   if (word == "stop") return llm::FinishReason::kStop;
-  if (word == "length") return llm::FinishReason::kLength;
+  if (word == "length" || word == "model_length") return llm::FinishReason::kLength;
   if (word == "tool_calls" || word == "function_call") return llm::FinishReason::kToolUse;
   if (word == "content_filter") return llm::FinishReason::kRefusal;
   return llm::FinishReason::kOther;
@@ -226,6 +229,10 @@ Error decode_error(const Options& options, const http::Response& response, Time 
 
 Error decode_error_object(const Options& options, int status, json::Value object) {
   return make_error(options, status, told_by(object));
+}
+
+Error decode_error_body(const Options& options, int status, json::Value body) {
+  return make_error(options, status, told_by_body(body));
 }
 
 }  // namespace weir::provider::openai_chat

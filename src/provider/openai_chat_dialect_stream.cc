@@ -72,8 +72,9 @@ class ChunkDecoder final : public StreamDecoder {
       error_ = error(ErrorKind::kBadResponse, "a streamed event is no JSON object");
       return;
     }
-    if (const auto told = (*chunk)["error"]; !told.is_null()) {
-      error_ = decode_error_object(options_, 0, told);
+    if (const auto told = (*chunk)["error"];
+        !told.is_null() || (*chunk)["object"].string() == "error") {
+      error_ = decode_error_body(options_, 0, *chunk);
       // Part of the answer came: it may have been billed, so this is no clean refusal.
       if (began_) error_->kind = ErrorKind::kDeadlineExceeded;
       return;
@@ -106,10 +107,10 @@ class ChunkDecoder final : public StreamDecoder {
   }
 
   void take_delta(json::Value delta, std::string& text) {
-    if (const auto content = delta["content"].string()) {
-      text += *content;
-      append(response_.text, *content);
-    }
+    take_text(delta["content"].string().value_or(std::string_view()), text);
+    // Some servers send parts, of which those without a text are the model's thoughts.
+    for (const auto part : delta["content"].items())
+      take_text(json::Value(part)["text"].string().value_or(std::string_view()), text);
     if (const auto refusal = delta["refusal"].string()) append(refusal_, *refusal);
     for (const auto item : delta["tool_calls"].items()) {
       const json::Value call(item);
@@ -124,6 +125,11 @@ class ChunkDecoder final : public StreamDecoder {
       append(to.arguments, call["function"]["arguments"].string().value_or(std::string_view()));
       if (to.type.empty()) append(to.type, call["type"].string().value_or(std::string_view()));
     }
+  }
+
+  void take_text(std::string_view piece, std::string& text) {
+    text += piece;
+    append(response_.text, piece);
   }
 
   // Past the bound nothing is kept; take_chunk() then refuses the answer.

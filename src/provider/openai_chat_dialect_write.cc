@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/hash.h"
+#include "base/ids.h"
 #include "llm/check.h"
 
 namespace weir::provider::openai_chat {
@@ -64,11 +66,27 @@ void write_content(json::Writer& out, const Parts& parts, llm::CachePolicy polic
   out.end_array();
 }
 
+// An id that the provider would refuse stands for one that it takes: calls and their results still
+// find each other, and nothing else is said by it.
+std::string id_of_call(const Options& options, const std::string& id) {
+  constexpr std::size_t kLength = 9;
+  const bool fits =
+      id.size() == kLength && std::ranges::all_of(id, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      });
+  if (!options.nine_letter_ids || fits) return id;
+  std::string out = base36(hash64(id));
+  out.insert(0, kLength, '0');
+  return out.substr(out.size() - kLength);
+}
+
 // {"role":"tool","tool_call_id":"call_…","content":"…"}. Marked requests have parts throughout, so
 // that a content reads the same with a mark behind it and without.
-void write_result(json::Writer& out, const llm::Block& block, llm::CachePolicy policy) {
+void write_result(json::Writer& out, const Options& options, const llm::Block& block,
+                  llm::CachePolicy policy) {
   const auto& result = *block.tool_result;
-  out.begin_object().field("role", "tool").field("tool_call_id", result.tool_call_id);
+  out.begin_object().field("role", "tool");
+  out.field("tool_call_id", id_of_call(options, result.tool_call_id));
   out.key("content");
   if (!block.mark && (policy != llm::CachePolicy::kMarked || result.text.empty())) {
     out.string(result.text);
@@ -80,10 +98,11 @@ void write_result(json::Writer& out, const llm::Block& block, llm::CachePolicy p
   out.end_object();
 }
 
-void write_user(json::Writer& out, const llm::Message& message, llm::CachePolicy policy) {
+void write_user(json::Writer& out, const Options& options, const llm::Message& message,
+                llm::CachePolicy policy) {
   const auto results = parts_of(message.content, [](const auto& b) { return !!b.tool_result; });
   const auto rest = parts_of(message.content, [](const auto& b) { return !b.tool_result; });
-  for (const auto* result : results) write_result(out, *result, policy);
+  for (const auto* result : results) write_result(out, options, *result, policy);
   const bool says = std::ranges::any_of(
       rest, [](const auto* block) { return !block->is_text() || !block->text.empty(); });
   if (!results.empty() && !says) return;
@@ -94,7 +113,8 @@ void write_user(json::Writer& out, const llm::Message& message, llm::CachePolicy
 
 // {"role":"assistant","content":null,"tool_calls":[{"id":"call_…","type":"function",
 //  "function":{"name":"…","arguments":"{…}"}}]}
-void write_assistant(json::Writer& out, const llm::Message& message, llm::CachePolicy policy) {
+void write_assistant(json::Writer& out, const Options& options, const llm::Message& message,
+                     llm::CachePolicy policy) {
   const auto calls = parts_of(message.content, [](const auto& b) { return !!b.tool_call; });
   const auto texts = parts_of(message.content, [](const auto& b) { return b.is_text(); });
   out.begin_object().field("role", "assistant").key("content");
@@ -105,7 +125,7 @@ void write_assistant(json::Writer& out, const llm::Message& message, llm::CacheP
     out.key("tool_calls").begin_array();
     for (const auto* block : calls) {
       const auto& call = *block->tool_call;
-      out.begin_object().field("id", call.id).field("type", "function");
+      out.begin_object().field("id", id_of_call(options, call.id)).field("type", "function");
       out.key("function").begin_object().field("name", call.name);
       out.field("arguments", call.arguments_json).end_object().end_object();
     }
@@ -139,6 +159,11 @@ std::string one_line(std::string_view json) {
 
 Result<void> check_request(const Options& options, const llm::Request& request) {
   WEIR_CHECK(llm::check_parts(request));
+  if (options.temperature_max > 0 && request.temperature.value_or(0) > options.temperature_max)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} takes a temperature of at most {}", options.provider,
+                            options.temperature_max),
+                "lower it");
   for (const auto& tool : request.tools)
     if (tool.mark)
       return fail(ErrorKind::kUnsupported,
@@ -176,7 +201,7 @@ void write_tools(json::Writer& out, const llm::Request& request) {
   }
 }
 
-void write_messages(json::Writer& out, const llm::Request& request) {
+void write_messages(json::Writer& out, const Options& options, const llm::Request& request) {
   out.key("messages").begin_array();
   if (!request.system.empty()) {
     out.begin_object().field("role", "system").key("content");
@@ -184,8 +209,8 @@ void write_messages(json::Writer& out, const llm::Request& request) {
     out.end_object();
   }
   for (const auto& message : request.messages) {
-    if (message.role == llm::Role::kUser) write_user(out, message, request.cache);
-    else write_assistant(out, message, request.cache);
+    if (message.role == llm::Role::kUser) write_user(out, options, message, request.cache);
+    else write_assistant(out, options, message, request.cache);
   }
   out.end_array();
 }

@@ -23,6 +23,6 @@ Result<void> check_request(const Options& options, const llm::Request& request);
 void write_tools(json::Writer& out, const llm::Request& request);
 
 /// `"messages":[…]`, the system prompt first. Each tool result is a message of its own, ahead of what else its message holds.
-void write_messages(json::Writer& out, const llm::Request& request);
+void write_messages(json::Writer& out, const Options& options, const llm::Request& request);
 
 }  // namespace weir::provider::openai_chat

@@ -54,17 +54,17 @@ Time RateWindow::when(std::uint64_t wanted) const {
 }
 
 std::optional<RateWindow> rate_window(const http::Headers& headers, std::string_view pattern,
-                                      Time now) {
+                                      Time now, std::optional<Duration> window) {
   const auto star = pattern.find('*');
   const auto find = [&](std::string_view word) {
     return headers.find(std::string(pattern.substr(0, star)) + std::string(word) +
                         std::string(pattern.substr(star + 1)));
   };
   const auto limit = find("limit"), left = find("remaining"), reset = find("reset");
-  if (!limit || !left || !reset) return std::nullopt;
+  if (!limit || !left || (!reset && !window)) return std::nullopt;
   const auto most = number<std::uint64_t>(*limit);
   const auto count = number<std::uint64_t>(*left);
-  const auto wait = wait_of(*reset, now);
+  const auto wait = reset ? wait_of(*reset, now) : window;
   if (!most || !count || !wait || *wait > kRateResetMax) return std::nullopt;
   return RateWindow{.limit = *most, .remaining = *count, .seen_at = now, .full_at = now + *wait};
 }

@@ -29,9 +29,10 @@ struct RateLimits {
 
 /// Reads {prefix}-limit-{what}, {prefix}-remaining-{what} and {prefix}-reset-{what} by a pattern with one "*", such as
 /// "x-ratelimit-*-requests": two counts, and a time as RFC 3339, as "6m0s", "2m59.56s", "120ms", "7.66s" or in seconds. Nothing
-/// when one is absent or unreadable, or the reset lies further away than kRateResetMax.
+/// when one is absent or unreadable, or the reset lies further away than kRateResetMax. @param window for providers that tell no reset: when it is full
+/// again at the latest.
 std::optional<RateWindow> rate_window(const http::Headers& headers, std::string_view pattern,
-                                      Time now);
+                                      Time now, std::optional<Duration> window = std::nullopt);
 inline constexpr std::chrono::hours kRateResetMax{24};
 
 }  // namespace weir::provider

@@ -13,7 +13,6 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMetadataPairsMax = 16, kMetadataKeyMax = 64, kMetadataValueMax = 512;
 constexpr std::int64_t kOutputSecondsMin = 3600, kOutputSecondsMax = 2'592'000;
-constexpr Duration kOutputLife = hours(24 * 30);
 constexpr std::size_t kListUsual = 20, kListMax = 100;
 constexpr std::string_view kEndpoints[] = {
     "/v1/responses",   "/v1/chat/completions",   "/v1/embeddings",   "/v1/completions",
@@ -178,7 +177,8 @@ void Batches::keep(Batch& batch) {
                     .filename = batch.id + "_" + std::string(kind) + ".jsonl"};
     file.purpose = "batch_output";
     file.created_at = batch.clock.ends_at();
-    file.expires_at = file.created_at + batch.output_life.value_or(kOutputLife);
+    const Duration life = batch.output_life.value_or(traits().batch_file_life);
+    if (life > Duration{}) file.expires_at = file.created_at + life;
     file.lines = std::make_shared<const ResultLines>(std::move(lines));
     return files_.keep(std::move(file));
   };

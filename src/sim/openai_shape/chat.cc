@@ -28,11 +28,13 @@ void write_head(json::Writer& out, const ChatAnswer& answer, std::string_view ob
       .field("model", answer.model);
 }
 
-void write_tool_call(json::Writer& out, const ChatAnswer& answer, bool chunk,
+void write_tool_call(json::Writer& out, const Traits& traits, const ChatAnswer& answer, bool chunk,
                      std::string_view arguments) {
   out.key("tool_calls").begin_array().begin_object();
   if (chunk) out.field("index", std::int64_t{0});
-  out.field("id", "call_" + answer.id.substr(answer.id.size() - 24)).field("type", "function");
+  out.field("id", traits.nine_letter_ids ? answer.id.substr(answer.id.size() - 9)
+                                         : "call_" + answer.id.substr(answer.id.size() - 24));
+  out.field("type", "function");
   out.key("function")
       .begin_object()
       .field("name", answer.tool)
@@ -176,7 +178,7 @@ std::string completion_body(const Traits& traits, const ChatAnswer& answer) {
       out.field("content", answer.generated.text);
     } else {
       out.key("content").null();
-      write_tool_call(out, answer, false, answer.generated.text);
+      write_tool_call(out, traits, answer, false, answer.generated.text);
     }
     out.key("refusal").null().key("annotations").begin_array().end_array().end_object();
     out.key("logprobs").null().field("finish_reason", finish_reason(answer)).end_object();
@@ -237,7 +239,8 @@ std::vector<Piece> completion_stream(const Traits& traits, const ChatAnswer& ans
                           [&](json::Writer& out) {
                             out.field("role", "assistant");
                             if (answer.tool.empty()) out.field("content", "");
-                            else write_tool_call(out.key("content").null(), answer, true, "");
+                            else
+                              write_tool_call(out.key("content").null(), traits, answer, true, "");
                             out.key("refusal").null();
                           },
                           ""));

@@ -213,6 +213,7 @@ Checked<std::int64_t> output_limit(const Traits& traits, json::Value body, const
   if (*limit < 1)
     return refuse("Invalid '" + name + "': integer below minimum value.", name,
                   "integer_below_min_value");
+  if (*limit > most && traits.clamps_output) return most;
   if (*limit > most)
     return refuse(name + " is too large: " + std::to_string(*limit) +
                       ". This model supports at most " + std::to_string(most) +
@@ -302,6 +303,8 @@ Checked<ChatRequest> read_chat(const Traits& traits, const PriceTable& prices, j
                                std::string_view model_default) {
   if (!body.is_object())
     return refuse("We could not parse the JSON body of your request: expected an object.");
+  if (traits.check != nullptr)
+    if (auto wrong = traits.check(body)) return std::unexpected(*std::move(wrong));
   ChatRequest request{.body = body};
   const auto model = body["model"].string().value_or(model_default);
   if (model.empty())

@@ -14,15 +14,11 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = 512'000'000;
 constexpr std::int64_t kExpirySecondsMax = 2'592'000;
-// "By default, files with purpose=batch expire after 30 days and all other files are persisted".
-// Doc: https://developers.openai.com/api/reference/resources/files/methods/create (checked
-// 2026-11-23).
-constexpr Duration kBatchFileLife = std::chrono::hours(24 * 30);
 constexpr std::string_view kPurposes[] = {"batch",  "assistants", "fine-tune",
                                           "vision", "user_data",  "evals"};
 constexpr std::size_t kFileListUsual = 10'000, kFileListMax = 10'000;
 
-std::string file_json(const StoredFile& file) {
+std::string file_json(const Traits& traits, const StoredFile& file) {
   json::Writer out;
   out.begin_object()
       .field("id", file.id)
@@ -33,7 +29,9 @@ std::string file_json(const StoredFile& file) {
   if (file.expires_at) out.integer(unix_seconds(*file.expires_at));
   else out.null();
   out.field("filename", file.filename).field("purpose", file.purpose).field("status", "processed");
-  out.key("status_details").null().end_object();
+  out.key("status_details").null();
+  if (traits.file_more != nullptr) traits.file_more(file, out);
+  out.end_object();
   return out.take();
 }
 
@@ -125,16 +123,22 @@ Reply Files::upload(Call& call) {
                   .created_at = call.now};
   if (form->expires_seconds)
     file.expires_at = call.now + std::chrono::seconds(*form->expires_seconds);
-  else if (form->purpose == "batch") file.expires_at = call.now + kBatchFileLife;
+  else if (form->purpose == "batch" && traits_.batch_file_life > Duration{})
+    // "By default, files with purpose=batch expire after 30 days and all other files are persisted".
+    // Doc: https://developers.openai.com/api/reference/resources/files/methods/create (checked
+    // 2026-11-23).
+    file.expires_at = call.now + traits_.batch_file_life;
   file.upload = {std::make_shared<const std::string>(std::move(call.request.body)), form->offset,
                  form->length};
   const std::string id = keep(std::move(file));
-  return json_reply(200, file_json(*find(call.account, id)));
+  return json_reply(200, file_json(traits_, *find(call.account, id)));
 }
 
 std::string Files::keep(StoredFile file) {
   const std::uint64_t number = ++made_;
-  file.id = make_id("file-", world_.options.seed, number);
+  const std::uint64_t seed = world_.options.seed;
+  file.id =
+      traits_.file_id != nullptr ? traits_.file_id(seed, number) : make_id("file-", seed, number);
   numbers_.emplace(file.id, number);
   return files_.emplace(number, std::move(file)).first->second.id;
 }
@@ -168,7 +172,7 @@ Reply Files::list(const Call& call) const {
   if (more) found.resize(*limit);
   json::Writer out;
   out.begin_object().field("object", "list").key("data").begin_array();
-  for (const auto* file : found) out.raw(file_json(*file));
+  for (const auto* file : found) out.raw(file_json(traits_, *file));
   out.end_array();
   for (const auto& [key, at] :
        {std::pair{"first_id", std::size_t{0}}, std::pair{"last_id", found.size() - 1}}) {
@@ -182,7 +186,7 @@ Reply Files::list(const Call& call) const {
 
 Reply Files::get(const Call& call, std::string_view id) const {
   const StoredFile* file = find(call.account, id);
-  return file == nullptr ? no_file(traits_, id) : json_reply(200, file_json(*file));
+  return file == nullptr ? no_file(traits_, id) : json_reply(200, file_json(traits_, *file));
 }
 
 Reply Files::content(Call& call, std::string_view id) const {

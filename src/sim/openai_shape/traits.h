@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "json/value.h"
 #include "json/write.h"
 #include "sim/prices.h"
 
@@ -15,6 +16,7 @@ namespace weir::sim::openai_shape {
 struct ApiError;
 struct ChatAnswer;
 struct ChatRequest;
+struct StoredFile;
 
 /// Of batches over uploaded files.
 struct BatchRules {
@@ -54,6 +56,12 @@ struct Traits {
   bool usage_written = true;              // usage tells cache_write_tokens
   std::size_t stops_max = 4;
   bool max_tokens_only = false;  // knows no max_completion_tokens
+  bool clamps_output = false;    // an output limit beyond the model's is lowered, not refused
+
+  bool nine_letter_ids = false;  // ids of tool calls are nine letters and digits
+
+  /// Of files for batches, and of those that batches leave; 0: for ever.
+  Duration batch_file_life = std::chrono::hours(24 * 30);
 
   BatchRules batch;
 
@@ -69,6 +77,11 @@ struct Traits {
   std::string (*stream_begin)(const ChatAnswer&) = nullptr;
   /// What the provider refuses besides; a status of 0: nothing.
   ApiError (*refusal)(const ChatRequest&) = nullptr;
+  /// What is wrong with a body (an object), besides what OpenAI would say.
+  std::optional<ApiError> (*check)(json::Value body) = nullptr;
+  std::string (*file_id)(std::uint64_t seed, std::uint64_t number) = nullptr;
+  /// More members of a file object.
+  void (*file_more)(const StoredFile&, json::Writer&) = nullptr;
   /// The usual error of a status, where OpenAI's does not fit.
   ApiError (*usual_error)(int status, std::string_view message) = nullptr;
 };

@@ -33,6 +33,8 @@ KEY_VARIABLES = {
     "azureOpenAI": "AZURE_OPENAI_API_KEY",
     "xai": "XAI_API_KEY",
     "ollama": "OLLAMA_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "fireworks": "FIREWORKS_API_KEY",
     "openAICompatible": None,  # none: a key comes from a file
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
@@ -44,6 +46,8 @@ OTHER_MODELS = {
     "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
     "xai": "xai/grok-4.3",
     "ollama": "ollama/llama3.2",
+    "mistral": "mistral/mistral-small-2603",
+    "fireworks": "fireworks/accounts/fireworks/models/gpt-oss-20b",
     "openAICompatible": "openAICompatible/deepseek-chat",
 }
 BASE_PATHS = {
@@ -55,8 +59,13 @@ BASE_PATHS = {
     "azureOpenAI": "/azureOpenAI/openai/v1",
     "xai": "/xai/v1",
     "ollama": "/ollama",
+    "mistral": "/mistral/v1",
+    "fireworks": "/fireworks",
     "openAICompatible": "/openAICompatible/deepseek",
 }
+
+# What `weir run` has to be told besides.
+OPTIONS = {"fireworks": ["--set", "accountId=acme"]}
 
 # Outcomes as the ledger stores them.
 BILLED, UNKNOWN = 0, 1
@@ -214,7 +223,8 @@ class Job:
             options = (*options, "--key-file", key_file)
         self.command = ["run", source, "--model", model or {**MODELS, **OTHER_MODELS}[provider],
                         "--output", self.output,
-                        "--endpoint", simulator.endpoint(provider), "--clock", f"sim:{simulator.url}", *options]
+                        "--endpoint", simulator.endpoint(provider), "--clock", f"sim:{simulator.url}",
+                        *OPTIONS.get(provider, []), *options]
 
     def start(self, *more, stdin=None, user=None):
         """The same command, with further options, in the background."""

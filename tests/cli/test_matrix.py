@@ -2,6 +2,8 @@
 
 Two providers are looked at closely; the others run the same job with what goes wrong switched on."""
 
+import concurrent.futures
+import dataclasses
 import decimal
 import unittest
 
@@ -9,6 +11,7 @@ import documents
 import harness
 
 COUNT = 300
+SIDE_BY_SIDE = 2
 # What `weir report --json` promises; each group may hold more, but nothing of these may be missing or of another type.
 USD = decimal.Decimal
 RECEIPT = {
@@ -23,13 +26,15 @@ RECEIPT_NUMBERS = ("accuracy", "wall_s", "virtual_s")
 
 
 class Matrix(harness.CliTest):
+    count = COUNT
+
     @classmethod
     def setUpClass(cls):
         cls.simulator = harness.Simulator()
         cls.addClassCleanup(cls.simulator.close)
 
     def job(self, provider, *options, simulator=None, model=None):
-        source, named, self.documents = documents.write_job(self, COUNT)
+        source, named, self.documents = documents.write_job(self, self.count)
         return harness.Job(self.folder, simulator or self.simulator, provider, source, *named, "--label", "section",
                            *options, model=model)
 
@@ -59,7 +64,8 @@ class Matrix(harness.CliTest):
 
     def assert_receipt_adds_up(self, job, receipt):
         cost = {name: USD(value) for name, value in receipt["cost"].items() if name.endswith("_usd")}
-        self.assertEqual(receipt["items"], {"total": COUNT, "succeeded": COUNT, "failed": 0, "cancelled": 0})
+        self.assertEqual(receipt["items"], {"total": self.count, "succeeded": self.count, "failed": 0,
+                                            "cancelled": 0})
         self.assertEqual(cost["provider_bill_usd"], cost["spent_usd"])
         self.assertEqual(cost["spent_usd"], USD(sum(row["pico_usd"] for row in job.bill())).scaleb(-12))
         self.assertEqual(cost["saved_usd"], cost["baseline_usd"] - cost["spent_usd"])
@@ -112,7 +118,7 @@ class Matrix(harness.CliTest):
         receipt = self.run_whole(job)
         right = sum(line["answer"]["section"] == document["section"]
                     for line, document in zip(job.lines(), self.documents))
-        self.assertAlmostEqual(receipt["accuracy"], right / COUNT, places=4)
+        self.assertAlmostEqual(receipt["accuracy"], right / self.count, places=4)
         self.assertGreater(receipt["accuracy"], 0.5)
 
 
@@ -123,6 +129,8 @@ PROVIDERS = [
     ("together", ("sync", "batch"), ("together/meta-llama/Llama-3.3-70B-Instruct-Turbo",)),
     ("azureOpenAI", ("sync", "batch"), ("azureOpenAI/gpt-5.6-luna",)),
     ("xai", ("sync", "batch"), ()),
+    ("mistral", ("sync", "batch"), ()),
+    ("fireworks", ("sync", "batch"), ()),
     ("ollama", ("sync", "auto"), ()),
     ("openAICompatible", ("sync",), ()),
 ]
@@ -197,6 +205,131 @@ class Providers(harness.CliTest):
             self.assert_ledger_equals_bill(job)
             self.assertEqual({(row["route"], row["delivered"]) for row in job.bill()}, {("batch", True)})
             self.assertEqual(simulator.state()["xai"]["files"], 0)
+
+
+@dataclasses.dataclass
+class Faulty:
+    """Faults under which every document is answered all the same."""
+
+    name: str
+    route: str
+    faults: list
+    lost_rows: bool = False  # the provider bills rows that nobody can read
+    unknown: bool = False  # some attempts stay unknown
+    says: str = "."  # what a reason of the receipt says of it
+
+
+def fault(kind, operation=None, match=None, **parameters):
+    """A rule; without an operation it is one of every batch."""
+    return {"match": {**({"operation": operation} if operation else {}), **(match or {})},
+            "fault": {"kind": kind, **parameters}}
+
+
+FAULTY = [
+    Faulty("limits and failures", "sync", [fault("rate_limited", "sync", {"every": 7}, retry_after=2),
+                                           fault("status", "sync", {"every": 11}, code=500)]),
+    Faulty("lost answers", "sync", [fault("reset", "sync", {"every": 25}, accepted=True)], unknown=True),
+    Faulty("a lost create", "batch", [fault("timeout_after_accept", "batch_create", {"nth": 1})],
+           says="adopted"),
+    Faulty("a create that never came", "batch", [fault("timeout_before_accept", "batch_create", {"nth": 1})],
+           says="create is sent again|submitting it took too long"),
+    Faulty("a lost upload", "batch", [fault("timeout_after_accept", "file_upload", {"nth": 1}),
+                                      fault("status", "file_upload", {"nth": 2}, code=503)],
+           says="upload"),
+    Faulty("polls fail, results are cut", "batch", [fault("status", "batch_get", {"every": 2}, code=500),
+                                                    fault("cut_body", "batch_results", {"nth": 1}, after_bytes=4000)]),
+    Faulty("rows missing, doubled, in any order", "batch",
+           [fault("missing_rows", fraction=0.1), fault("duplicate_rows", fraction=0.2), fault("shuffle_rows")],
+           says="without a result"),
+    Faulty("rows fail for a while", "batch", [fault("row_error", type="server_error", fraction=0.1)]),
+    Faulty("unreadable rows", "batch", [fault("malformed_row", fraction=0.1)], lost_rows=True, unknown=True),
+    Faulty("expired", "batch", [fault("expire_batch", "batch_create", {"nth": 1}, finished_fraction=0.4, seconds=900)],
+           says="without a result"),
+    Faulty("refused", "batch", [fault("batch_refused", "batch_create", {"nth": 1})], says="was refused"),
+]
+
+
+class Further(Matrix):
+    """Providers with batch jobs of a format of their own: every fault by itself."""
+
+    count = 200
+
+    def test_both_routes(self):
+        for provider in FURTHER_HITS:
+            with self.subTest(provider=provider):
+                sync = self.run_whole(self.job(provider, "--route", "sync"))
+                self.assertEqual(USD(sync["cost"]["saved_by_batch_usd"]), 0)
+                self.assertGreater(sync["cache"]["request_hit_rate"], FURTHER_HITS[provider][0])
+                batch = self.run_whole(self.job(provider, "--route", "batch"))
+                self.assertLessEqual(USD(batch["cost"]["spent_usd"]), USD(batch["cost"]["baseline_usd"]) / 2)
+                self.assertGreaterEqual(batch["cache"]["request_hit_rate"], FURTHER_HITS[provider][1])
+                self.assertEqual(self.simulator.state()[provider]["files"], 0, "what was uploaded and read is deleted")
+
+    def test_faults(self):
+        source, named, self.documents = documents.write_job(self, self.count)
+
+        def run(provider, case):
+            with harness.Simulator(faults=case.faults) as simulator:
+                job = harness.Job(self.folder, simulator, provider, source, *named, "--route", case.route,
+                                  "--timeout", "2s")
+                return job, job.run(), job.bill()
+
+        with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            ends = {(provider, case.name): (case, pool.submit(run, provider, case))
+                    for provider in FURTHER_HITS for case in FAULTY}
+        for (provider, name), (case, end) in ends.items():
+            with self.subTest(provider=provider, case=name):
+                job, outcome, bill = end.result()
+                job.bill = lambda rows=bill: rows  # its simulator has ended
+                self.assert_code(outcome, 0)
+                self.assert_answered_once(job, [document["id"] for document in self.documents])
+                ledger = self.assert_ledger_equals_bill(job, case.lost_rows)
+                self.assertEqual(any(entry["unknown"] for entry in ledger), case.unknown)
+                self.assertRegex("\n".join(job.report()["reasons"]), case.says)
+
+    def test_fireworks_without_its_account_takes_the_sync_route(self):
+        job = self.job("fireworks")
+        job.command = [part for part in job.command if part not in ("--set", "accountId=acme")]
+        self.assert_code(job.run("--quiet"), 0)
+        self.assertIn("accountId", job.report_text())
+        self.assertEqual({row["route"] for row in job.bill()}, {"sync"})
+        job = self.job("fireworks", "--route", "batch")
+        job.command = [part for part in job.command if part not in ("--set", "accountId=acme")]
+        outcome = job.run()
+        self.assert_one_line_error(outcome, 2, "accountId", "--set")
+        for setting, words in (("accountid=acme", ["no setting 'accountid'", "accountId"]), ("acme", ["--set"])):
+            self.assert_one_line_error(self.job("fireworks", "--set", setting).run(), 2, *words)
+
+    def test_fireworks_another_account_is_another_job(self):
+        job = self.job("fireworks", "--route", "batch")
+        self.assert_code(job.run(), 0)
+        self.assert_one_line_error(job.run("--set", "accountId=other"), 2, "accountId=acme", "accountId=other")
+
+    def test_fireworks_what_a_cancel_destroyed_is_exposure(self):
+        with harness.Simulator(faults=[fault("slow_batch", "batch_create", seconds=72000)], time_scale=300) as simulator:
+            job = self.job("fireworks", "--route", "batch", "--deadline", "4h", simulator=simulator)
+            self.assert_code(job.run(), 0)
+            self.assert_answered_once(job, [document["id"] for document in self.documents])
+            destroyed = [row for row in job.bill() if row["route"] == "batch"]
+            self.assertGreater(len(destroyed), 0)
+            ledger = self.assert_ledger_equals_bill(job, lost_rows=True)
+            booked = {entry["attempt_id"] for entry in ledger if entry["unknown"]}
+            self.assertLessEqual({row["attempt_id"] for row in destroyed}, booked)
+            self.assertGreater(USD(job.report()["cost"]["exposure_usd"]), 0)
+            self.assertIn("destroyed", job.report_text())
+
+
+# The least hit rate of requests, sync and batch: mistral has no cache in batches.
+FURTHER_HITS = {"mistral": (0.9, 0), "fireworks": (0.9, 0.3)}
+
+
+def load_tests(loader, _tests, _pattern):
+    """Further inherits its helpers from Matrix, not its tests."""
+    suite = loader.loadTestsFromTestCase(Matrix)
+    for name in loader.getTestCaseNames(Further):
+        if name not in dir(Matrix):
+            suite.addTest(Further(name))
+    return suite
 
 
 if __name__ == "__main__":

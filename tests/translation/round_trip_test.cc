@@ -59,12 +59,14 @@ class Provider {
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
                          ::testing::Values("anthropic", "openAI", "gemini", "groq", "together",
-                                           "azureOpenAI", "ollama", "openAICompatible", "xai"));
+                                           "azureOpenAI", "ollama", "openAICompatible", "xai",
+                                           "mistral", "fireworks"));
 // Of providers that can be told which tool to call, and that check what calls and results belong together.
 class Calls : public RoundTrip {};
 INSTANTIATE_TEST_SUITE_P(Providers, Calls,
                          ::testing::Values("anthropic", "openAI", "gemini", "groq", "together",
-                                           "azureOpenAI", "openAICompatible", "xai"));
+                                           "azureOpenAI", "openAICompatible", "xai", "mistral",
+                                           "fireworks"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -212,6 +214,8 @@ RC_GTEST_PROP(AnyRequest, IsTakenByAzure, ()) { any_request_is_taken("azureOpenA
 RC_GTEST_PROP(AnyRequest, IsTakenByOllama, ()) { any_request_is_taken("ollama"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByCompatible, ()) { any_request_is_taken("openAICompatible"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByXai, ()) { any_request_is_taken("xai"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByMistral, ()) { any_request_is_taken("mistral"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByFireworks, ()) { any_request_is_taken("fireworks"); }
 
 }  // namespace
 }  // namespace weir::translation

@@ -36,6 +36,10 @@ inline const Meeting& meeting_of(std::string_view provider) {
        .base_path = "/openAICompatible/v1",
        .batches = false},
       {.name = "xai", .model = "grok-4.3", .base_path = "/xai/v1", .stops = false},
+      {.name = "mistral", .model = "mistral-small-2603", .base_path = "/mistral/v1"},
+      {.name = "fireworks",
+       .model = "accounts/fireworks/models/kimi-k3",
+       .base_path = "/fireworks"},
   };
   for (const auto& meeting : kMeetings)
     if (meeting.name == provider) return meeting;

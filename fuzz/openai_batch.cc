@@ -24,6 +24,9 @@ const provider::Adapter& adapter();
 namespace xai {
 const provider::Adapter& adapter();
 }
+namespace mistral {
+const provider::Adapter& adapter();
+}
 }  // namespace weir::providers
 
 namespace {
@@ -43,7 +46,7 @@ void check(const provider::Step& step) {
   if (const auto* send = std::get_if<provider::Send>(&step.action)) plan = &send->plan;
   if (const auto* collect = std::get_if<provider::Collect>(&step.action)) plan = &collect->plan;
   if (plan == nullptr) return;
-  WEIR_ASSERT(plan->target.starts_with("/v1/files") || plan->target.starts_with("/v1/batches"));
+  WEIR_ASSERT(plan->target.starts_with("/v1/files") || plan->target.starts_with("/v1/batch"));
   WEIR_ASSERT(plan->target.find("/..") == std::string::npos);
 }
 }  // namespace
@@ -65,9 +68,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    .headers = {},
                    .body = std::string(reinterpret_cast<const char*>(data) + 2, size - 2)}};
   // Who pages, names and words things otherwise.
-  const std::array<const provider::Adapter*, 5> adapters{
-      &providers::openAI::adapter(), &providers::groq::adapter(), &providers::together::adapter(),
-      &providers::azureOpenAI::adapter(), &providers::xai::adapter()};
+  const std::array<const provider::Adapter*, 6> adapters{
+      &providers::openAI::adapter(),   &providers::groq::adapter(),
+      &providers::together::adapter(), &providers::azureOpenAI::adapter(),
+      &providers::xai::adapter(),      &providers::mistral::adapter()};
   const auto& adapter = *adapters[data[0] / kStates.size() % adapters.size()];
   const auto step = adapter.next(kStates[data[0] % kStates.size()], answer, context);
   WEIR_ASSERT(step.has_value());

@@ -74,6 +74,19 @@ void organization() {
   EXPECT_EQ(batch.recorder().mentions("openai-organization: org-1"), batch.recorder().count(""));
 }
 
+// In the paths of batches, which there are none without.
+void account() {
+  const auto setup = [](const std::string& keys) {
+    return Setup{
+        .keys = keys, .provider = "fireworks", .model = "accounts/fireworks/models/gpt-oss-20b"};
+  };
+  World with(setup("accountId: acme, " + kBatching)), without(setup(kBatching));
+  EXPECT_EQ(with.routes(), "batch");
+  EXPECT_EQ(without.routes(), "sync");
+  EXPECT_EQ(with.recorder().count("POST /fireworks/v1/accounts/acme/batchInferenceJobs?"), 1);
+  EXPECT_EQ(without.recorder().mentions("/v1/accounts/"), 0);
+}
+
 void temperature() {
   World with({.keys = "temperature: 0.25", .model = "claude-sonnet-4-6"});
   World without({.model = "claude-sonnet-4-6"});
@@ -276,6 +289,7 @@ Behaviours behaviours_of_entries() {
           {c + "apiKey", api_key},
           {c + "endpoint", endpoint},
           {c + "organizationId", organization},
+          {c + "accountId", account},
           {c + "temperature", temperature},
           {c + "batchingEnabled", batching_enabled},
           {c + "batchMaxSize", batch_max_size},
@@ -346,6 +360,9 @@ Behaviours behaviours_of_entries_without_adapter() {
   embeds("cacheStrategy", "automatic", "none");
   embeds("optimizationStrategy", "auto", "disabled");
   embeds("optimizationPreference", "cache", "batch");
+  out["embedding[].configuration.accountId"] = [] {
+    is_kept("embedding", "fireworks", "model: m", "accountId", "a", "b");
+  };
   out["embedding[].provider"] = [] {
     const auto of_provider = [](const std::string& name) {
       return config::show_text(

@@ -17,7 +17,7 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   [[nodiscard]] std::string endpoint(const std::string& provider) const {
-    return url_ + (provider == "openAI" ? "/openAI/v1" : "/anthropic");
+    return url_ + "/" + provider + (provider == "openAI" ? "/v1" : "");
   }
   /// Requests whose first line begins with this, whole: "POST /anthropic/v1/messages ".
   [[nodiscard]] std::vector<std::string> requests(const std::string& begin = "") const;

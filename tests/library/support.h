@@ -21,7 +21,7 @@ class Simulator {
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] std::string clock() const { return "sim:" + url_; }
   [[nodiscard]] std::string endpoint(const std::string& provider) const {
-    return url_ + (provider == "openAI" ? "/openAI/v1" : "/anthropic");
+    return url_ + "/" + provider + (provider == "openAI" ? "/v1" : "");
   }
   /// Of all rows of the simulator's bill, exact decimal text of dollars.
   [[nodiscard]] std::string bill() const;

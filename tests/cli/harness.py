@@ -27,7 +27,7 @@ SECONDS_MAX = 120
 KEY_VARIABLES = {
     "openAI": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
-    "gemini": "GEMINI_API_KEY",
+    "gemini": "GOOGLE_API_KEY",
     "groq": "GROQ_API_KEY",
     "together": "TOGETHER_API_KEY",
     "azureOpenAI": "AZURE_OPENAI_API_KEY",

@@ -210,7 +210,8 @@ std::optional<Time> JobEngine::next_wake(Time now) const {
   for (const auto& [item, due] : retry_due_)
     if (due > now) consider(due);
   if (account_->waits(seat_)) consider(account_->paused_until(now));
-  consider(batch_pause_until_);
+  // One that is over waits for what else keeps a batch from being begun.
+  if (batch_pause_until_ && *batch_pause_until_ > now) consider(batch_pause_until_);
   return wake;
 }
 

@@ -102,6 +102,20 @@ TEST_F(JobQuota, WhenNoCreateIsLeftBeforeTheDeadlineTheRestGoesByTheStandardApi)
   EXPECT_EQ(waiting("sync"), 11U);
 }
 
+TEST_F(JobQuota, APauseThatIsOverKeepsNobodyBusy) {
+  source.items = 20;
+  options.batches_running_max = 100;
+  options.deadline = now + 110min;
+  provider.batch->requests_max = 10;
+  provider.batch->creates_per_hour_max = 1;
+  open();
+  turns(8);
+  ASSERT_EQ(waiting("sync"),
+            11U);  // no batch is begun any more, and the next create would be allowed
+  const auto later = turn_after(70min);
+  EXPECT_TRUE(!later.wake_at || *later.wake_at > now);
+}
+
 TEST_F(JobQuota, TokensThatTheProviderQueuesAreNotExceeded) {
   source.items = 40;
   source.bytes = 400;  // about 110 tokens a line

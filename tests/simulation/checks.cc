@@ -7,11 +7,14 @@
 
 #include "json/value.h"
 #include "report/receipt.h"
+#include "services.h"
 
 namespace weir::simulation {
 namespace {
 
 using cost::LedgerEntry;
+
+constexpr std::int64_t kOutputsMax = 2;  // files that a batch makes
 
 struct Check {
   const Scenario& scenario;
@@ -201,17 +204,29 @@ void check_provider(Check& c) {
   const auto body = reply.text();
   const auto state = parser.parse(body);
   if (!state) return c.find("the simulator's state is no JSON");
-  const auto running = (*state)[c.scenario.provider]["batches_running"].integer_or(-1);
+  const Service& service = service_of(c.scenario.provider);
+  if (!service.batches) return;
+  const auto stored = (*state)[service.provider];
+  const auto running = stored["batches_running"].integer_or(-1);
   if (running != 0) c.find("{} batches run at the provider", running);
-  const bool files = c.scenario.provider == "openAI";
-  const auto ids = listed(c, files ? "/files?limit=1000" : "/v1/messages/batches?limit=100");
+  if (service.listing.empty()) {
+    const auto left = stored["files"].integer_or(-1);
+    const auto explained = static_cast<std::int64_t>(c.world.undeletable()) +
+                           static_cast<std::int64_t>(c.world.untold_uploads()) +
+                           kOutputsMax * static_cast<std::int64_t>(c.world.untold_creates());
+    if (left < 0 || left > explained)
+      c.find("{} files are left at the provider, {} explained", left, explained);
+    return;
+  }
+  const auto ids = listed(c, service.listing);
   std::uint64_t untold = 0;
   for (const auto& id : ids) {
     if (c.world.may_stay(id)) continue;
     if (c.world.told(id)) c.find("{} is left at the provider", id);
     else ++untold;
   }
-  const auto may = files ? c.world.untold_uploads() : c.world.untold_creates();
+  const auto may =
+      service.provider == "openAI" ? c.world.untold_uploads() : c.world.untold_creates();
   if (untold > may)
     c.find("{} that nobody was told of are left at the provider, {} explained", untold, may);
 }

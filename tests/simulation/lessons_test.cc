@@ -12,12 +12,12 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-struct Service {
+struct Subject {
   const char *provider, *model;
 };
-void PrintTo(const Service& service, std::ostream* out) { *out << service.provider; }
+void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.provider; }
 
-class Lessons31 : public ::testing::TestWithParam<Service> {
+class Lessons31 : public ::testing::TestWithParam<Subject> {
  protected:
   Lessons31() {
     scenario.seed = 31;
@@ -182,8 +182,8 @@ TEST_P(Lessons31, Item16_MissingAnswersAreAskedForAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Providers, Lessons31,
-                         ::testing::Values(Service{"openAI", "gpt-5.4-nano"},
-                                           Service{"anthropic", "claude-sonnet-5"}),
+                         ::testing::Values(Subject{"openAI", "gpt-5.4-nano"},
+                                           Subject{"anthropic", "claude-sonnet-5"}),
                          [](const auto& tested) { return std::string(tested.param.provider); });
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "json/write.h"
+#include "services.h"
 
 namespace weir::simulation {
 namespace {
@@ -79,10 +80,10 @@ void step_faults(Rules& rules) {
 
 void row_faults(Rules& rules, Scenario& s) {
   const auto fraction = [&] { return static_cast<double>(rules.between(1, 60)) / 100.0; };
-  const bool openai = s.provider == "openAI";
   if (rules.maybe(0.3)) {
     const bool passing = rules.maybe(0.7);
-    const auto* type = passing ? (openai ? "server_error" : "api_error") : "invalid_request_error";
+    const auto type =
+        passing ? service_of(s.provider).passing_error : std::string_view("invalid_request_error");
     rules.add("",
               fmt::format(R"("kind":"row_error","type":"{}","fraction":{:.2f})", type, fraction()));
     if (!passing) s.answers_refused = true;
@@ -138,6 +139,7 @@ void wire_faults(Rules& rules, Scenario& s) {
   const auto share = [&] { return static_cast<double>(rules.between(1, 30)) / 100.0; };
   if (rules.maybe(0.1)) s.wire.mis_keyed = share();
   if (rules.maybe(0.1)) s.wire.cancelled_billed = share();
+  if (!service_of(s.provider).closely) s.wire.cancelled_billed = 0;
 }
 
 // On the batch route a create in doubt is settled by the clock: it must be right within what the adapters allow (anthropic: a
@@ -150,7 +152,7 @@ void draw_clock(Rules& rules, Scenario& s) {
   else s.clock_wrong_max = std::chrono::seconds(5);
 }
 
-void draw_job(Random& random, Scenario& s) {
+void draw_job(Random& random, const Service* service, Scenario& s) {
   const auto between = [&](std::uint64_t low, std::uint64_t high) {
     return low + random.below(high - low + 1);
   };
@@ -158,6 +160,11 @@ void draw_job(Random& random, Scenario& s) {
   s.provider = model.provider;
   s.model = model.model;
   s.wish = random.below(2) == 0 ? plan::RouteWish::kSync : plan::RouteWish::kBatch;
+  if (service != nullptr) {
+    s.provider = service->provider;
+    s.model = service->model;
+    if (!service->batches) s.wish = plan::RouteWish::kSync;
+  }
   s.items = between(10, random.below(3) == 0 ? 120 : 40);
   s.long_prefix = random.below(4) == 0;
   if (random.below(4) == 0) s.rejected = 0.15;
@@ -208,7 +215,7 @@ void draw_prompts(Scenario& s) {
   SeededRandom random(hash64("prompts", s.seed));
   Rules rules(random);
   if (rules.maybe(s.long_prefix ? 0.5 : 0.05)) s.tenants = rules.between(2, 5);
-  if (rules.maybe(0.2)) s.ready_made = true;
+  s.ready_made = rules.maybe(0.2) && service_of(s.provider).closely;
   if (rules.maybe(0.1)) s.requests_min = rules.between(2, 12);
   if (rules.maybe(0.1)) s.creates_per_hour = rules.between(1, 4);
   if (rules.maybe(0.1)) s.enqueued_tokens = rules.between(2000, 40000);
@@ -216,10 +223,10 @@ void draw_prompts(Scenario& s) {
 
 }  // namespace
 
-Scenario Scenario::draw(std::uint64_t seed) {
+Scenario Scenario::draw(std::uint64_t seed, const Service* service) {
   SeededRandom random(hash64("scenario", seed));
   Scenario s{.seed = seed};
-  draw_job(random, s);
+  draw_job(random, service, s);
   Rules rules(random);
   draw_policy(rules, s);
   if (rules.maybe(0.6)) {
@@ -244,6 +251,8 @@ Scenario Scenario::draw(std::uint64_t seed) {
   if (rules.maybe(0.2)) s.drains_max = rules.between(1, 4);
   s.retries = draw_retries(seed);
   draw_prompts(s);
+  // Whatever it cancels or the provider ends: its finished rows are gone, and may be billed.
+  if (service_of(s.provider).batches_die_whole) s.rows_vanish = true;
   return s;
 }
 

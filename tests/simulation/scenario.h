@@ -13,6 +13,8 @@
 
 namespace weir::simulation {
 
+struct Service;
+
 /// How the ended job is tried again (`weir job retry`), once or more often. Deaths and disk failures are besides the job's own.
 struct Retries {
   std::uint64_t count = 0;
@@ -69,7 +71,8 @@ struct Scenario {
   bool rows_vanish = false;      // billed rows that no result file shows, or shows in pieces
   bool answers_refused = false;  // items may end failed for the provider's sake
 
-  static Scenario draw(std::uint64_t seed);
+  /// On `service`; nullptr: on one of those that are looked at closely.
+  static Scenario draw(std::uint64_t seed, const Service* service = nullptr);
   /// A small job without faults, to be swept over every operation.
   static Scenario small(std::string provider, std::string model, plan::RouteWish wish,
                         std::uint64_t crash_at, Death death);

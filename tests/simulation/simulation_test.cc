@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "checks.h"
+#include "services.h"
 
 namespace weir::simulation {
 namespace {
 
-constexpr std::uint64_t kSeeds = 2000;   // in the tests; WEIR_SIMULATION_SEEDS asks for more
-constexpr std::size_t kFailuresMax = 5;  // then it is known well enough
+constexpr std::uint64_t kSeeds = 2000;        // in the tests; WEIR_SIMULATION_SEEDS asks for more
+constexpr std::uint64_t kProviderSeeds = 60;  // of each; WEIR_SIMULATION_PROVIDER_SEEDS
+constexpr std::size_t kFailuresMax = 5;       // then it is known well enough
 
 std::optional<std::uint64_t> number(const char* variable) {
   const char* text = std::getenv(variable);
@@ -44,9 +46,11 @@ bool run_one(const Scenario& scenario, std::string_view replay, Figures& figures
   return false;
 }
 
-bool run_seed(std::uint64_t seed, Figures& figures) {
-  return run_one(Scenario::draw(seed), fmt::format("WEIR_SIMULATION_SEED={} weir_simulation", seed),
-                 figures);
+bool run_seed(std::uint64_t seed, Figures& figures, const Service* service = nullptr) {
+  auto replay = fmt::format("WEIR_SIMULATION_SEED={} weir_simulation", seed);
+  if (service != nullptr)
+    replay = fmt::format("WEIR_SIMULATION_PROVIDER={} {}", service->provider, replay);
+  return run_one(Scenario::draw(seed, service), replay, figures);
 }
 
 TEST(Simulation, EverySeedEndsWithEveryItemOnceAndLedgerEqualsBill) {
@@ -69,18 +73,42 @@ TEST(Simulation, EverySeedEndsWithEveryItemOnceAndLedgerEqualsBill) {
       took.count());
 }
 
+// The same jobs and faults on each provider in turn.
+TEST(Simulation, EveryProviderEndsWithEveryItemOnceAndLedgerEqualsBill) {
+  const auto seed = number("WEIR_SIMULATION_SEED");
+  const char* wanted = std::getenv("WEIR_SIMULATION_PROVIDER");
+  const auto count = number("WEIR_SIMULATION_PROVIDER_SEEDS").value_or(kProviderSeeds);
+  for (const auto& service : services()) {
+    if (wanted != nullptr && service.provider != wanted) continue;
+    if (seed && wanted == nullptr) continue;  // the other test's
+    Figures f;
+    for (auto at = seed.value_or(1); at <= seed.value_or(count) && f.failures < kFailuresMax; ++at)
+      run_seed(at, f, &service);
+    fmt::print(
+        "{{\"check\":\"provider\",\"provider\":\"{}\",\"seeds\":{},\"failures\":{},\"crashes\":{},"
+        "\"items\":{},\"bill_rows\":{}}}\n",
+        service.provider, f.seeds, f.failures, f.crashes, f.items, f.bill_rows);
+    EXPECT_TRUE(seed || f.crashes > 0) << service.provider;
+  }
+}
+
 // The process dies before or after each operation on what is durable, one run an operation.
 void sweep(Scenario (*small)(std::string, std::string, plan::RouteWish, std::uint64_t, Death),
            std::uint64_t operations_min) {
   struct Case {
-    const char *provider, *model;
+    std::string provider, model;
     plan::RouteWish wish;
   };
-  constexpr Case kCases[] = {{"openAI", "gpt-5.4-nano", plan::RouteWish::kSync},
-                             {"openAI", "gpt-5.4-nano", plan::RouteWish::kBatch},
-                             {"anthropic", "claude-sonnet-5", plan::RouteWish::kSync},
-                             {"anthropic", "claude-sonnet-5", plan::RouteWish::kBatch}};
-  for (const auto& c : kCases) {
+  std::vector<Case> cases;
+  for (const auto& service : services()) {
+    cases.emplace_back(std::string(service.provider), std::string(service.model),
+                       plan::RouteWish::kSync);
+    if (service.batches) {
+      cases.push_back(cases.back());
+      cases.back().wish = plan::RouteWish::kBatch;
+    }
+  }
+  for (const auto& c : cases) {
     for (const auto death : {Death::kKill, Death::kPowerLoss}) {
       Figures f;
       // Until a run has fewer operations than that.

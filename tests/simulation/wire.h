@@ -24,7 +24,7 @@ class Wire {
  public:
   Wire(const WireFaults& faults, std::uint64_t seed) : faults_(faults), seed_(seed) {}
   /// The answer as the provider tells it. Same row, same fate, however often it is asked for.
-  std::string tell(std::string_view target, std::string body);
+  std::string tell(bool is_rows, std::string body);
   /// Attempts that were billed and not told of: nobody can know of them before a reconciliation.
   [[nodiscard]] const std::set<std::string>& spoilt() const { return spoilt_; }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "services.h"
 #include "weir_registry.h"
 #include "weir_sim_registry.h"
 
@@ -61,16 +62,21 @@ World::World(const Scenario& scenario, MakeMutation mutation)
       now_(from_unix_seconds(1'795'400'000)),
       spend_max_(scenario.spend_max) {
   seed_sqlite(scenario.seed);
-  provider_ = *built_in_catalogue().find(scenario.provider);
+  const auto found =
+      catalogue::resolve(built_in_catalogue(), scenario.provider + "/" + scenario.model);
+  WEIR_ASSERT(found.has_value());
+  provider_ = *found->provider;
+  model_ = found->model;
   // The limit is the provider's, ninety per cent of it are used.
-  provider_.batch->requests_max = std::min(provider_.batch->requests_max, scenario.batch_requests);
-  provider_.batch->requests_min = scenario.requests_min;
-  provider_.batch->creates_per_hour_max = scenario.creates_per_hour;
-  provider_.batch->enqueued_tokens_max = scenario.enqueued_tokens;
+  if (auto& batch = provider_.batch) {
+    batch->requests_max = std::min(batch->requests_max, scenario.batch_requests);
+    batch->requests_min = std::max(batch->requests_min, scenario.requests_min);
+    batch->creates_per_hour_max = scenario.creates_per_hour;
+    batch->enqueued_tokens_max = scenario.enqueued_tokens;
+  }
   adapter_ = find_adapter(scenario.provider);
   WEIR_ASSERT(adapter_ != nullptr);
-  credentials_ = {.base_path = scenario.provider == "openAI" ? "/openAI/v1" : "/anthropic",
-                  .key = "sk-simulation"};
+  credentials_ = credentials_of(service_of(scenario.provider));
   if (scenario.deadline) deadline_ = now_ + *scenario.deadline;
 }
 
@@ -296,7 +302,7 @@ std::string World::reasons(const Process& process) const {
 // The turn has committed what the provider told before it.
 void World::learn(Process& process) {
   for (const auto& [operation, id] : std::exchange(process.learning, {})) {
-    if (!told_.insert(id).second) continue;
+    if (!id.empty() && !told_.insert(id).second) continue;
     --(operation == "upload" ? untold_uploads_ : untold_creates_);
   }
 }

@@ -54,7 +54,7 @@ class World {
   [[nodiscard]] sim::Simulator& simulator() { return *simulator_; }
   [[nodiscard]] Documents& documents() { return documents_; }
   [[nodiscard]] const catalogue::Provider& provider() const { return provider_; }
-  [[nodiscard]] const catalogue::Model& model() const { return *provider_.find(scenario_.model); }
+  [[nodiscard]] const catalogue::Model& model() const { return *model_; }
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const engine::Progress& progress() const { return progress_; }
   struct Taken {
@@ -73,6 +73,7 @@ class World {
   }
   /// What the job may leave behind at the provider: see check_left_over.
   [[nodiscard]] bool may_stay(const std::string& id) const { return undeletable_.contains(id); }
+  [[nodiscard]] std::size_t undeletable() const { return undeletable_.size(); }
   [[nodiscard]] bool told(const std::string& id) const { return told_.contains(id); }
   [[nodiscard]] std::uint64_t untold_uploads() const { return untold_uploads_; }
   [[nodiscard]] std::uint64_t untold_creates() const { return untold_creates_; }
@@ -146,6 +147,7 @@ class World {
   MemoryVfs vfs_;
   Wire wire_;
   catalogue::Provider provider_;
+  std::shared_ptr<const catalogue::Model> model_;
   const provider::Adapter* adapter_ = nullptr;
   provider::Credentials credentials_;
   std::unique_ptr<sim::Simulator> simulator_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "json/value.h"
+#include "services.h"
 #include "world.h"
 
 namespace weir::simulation {
@@ -11,17 +12,26 @@ namespace {
 
 constexpr Duration kRequestTimeout = std::chrono::minutes(10);
 
-bool is_create(const http::Request& request) {
-  return request.method == http::Method::kPost && request.target.ends_with("/batches");
-}
-
 bool succeeded(int status) { return status >= 200 && status < 300; }
+
+// The id or name of what an upload or a create has made; empty where the answer has none.
+std::string id_in(std::string_view answer) {
+  json::Parser parser;
+  const auto body = parser.parse(answer);
+  if (!body) return "";
+  for (const auto* key : {"id", "batch_id", "name"})
+    if (const auto id = (*body)[key].string(); id && !id->empty()) return std::string(*id);
+  return std::string((*body)["file"]["name"].string_or(""));
+}
 
 }  // namespace
 
 Result<http::Request> World::assemble(Process& process, const engine::Call& call) {
   http::Request request{
       .method = call.plan.method, .target = call.plan.target, .headers = call.plan.headers};
+  // As the client has them.
+  request.headers.set("host", std::string(kHost));
+  request.headers.set("user-agent", "weir");
   for (const auto& piece : call.plan.body) {
     if (const auto* text = std::get_if<std::string>(&piece)) {
       if (call.kind == engine::Call::Kind::kBatchStep)
@@ -97,8 +107,9 @@ World::Delivery World::perform(Process& process, engine::Call call) {
                                               : kRequestTimeout;
   const auto told = [&] {
     auto response = reply.head;
-    response.body =
-        succeeded(response.status) ? wire_.tell(call.plan.target, reply.text()) : reply.text();
+    response.body = succeeded(response.status)
+                        ? wire_.tell(call.kind == engine::Call::Kind::kRows, reply.text())
+                        : reply.text();
     return response;
   };
   if (reply.fate == Fate::kWhole && took <= kRequestTimeout) {
@@ -122,7 +133,7 @@ void World::expect_intent(Process& process, const engine::Call& call,
       complain(fmt::format("attempt {} was sent without an intent in the journal", attempt));
     return;
   }
-  if (!is_create(request)) return;
+  if (call.operation != "create") return;
   // Were the power to fail now, and the disk to lose all it may.
   SeededRandom random(1);
   CrashPoint nobody(random);
@@ -137,8 +148,8 @@ void World::expect_intent(Process& process, const engine::Call& call,
   for (const auto& aggregate : *loaded) {
     if (aggregate.kind != engine::AggregateKind::kBatch) continue;
     const auto batch = engine::BatchState::decode(aggregate.state);
-    const auto tag = batch ? custom_id_prefix(batch->id) : std::string();
-    if (!batch || request.body.find(tag.substr(0, tag.size() - 1)) == std::string::npos) continue;
+    if (!batch || call.image_path != fmt::format("{}/batch-{}.image", folder(), batch->number))
+      continue;
     const auto image = left.find(call.image_path);
     if (!image || image->size() != batch->image_bytes)
       complain(fmt::format("batch {} was created and its image is not durable", batch->number));
@@ -180,12 +191,8 @@ Result<void> World::deliver(Process& process, Delivery delivery) {
 void World::watch(Process& process, const Delivery& delivery) {
   const bool whole = delivery.response && !delivery.error;
   const bool ok = whole && succeeded(delivery.response->status);
-  if ((delivery.operation == "upload" || delivery.operation == "create") && ok) {
-    json::Parser parser;
-    const auto body = parser.parse(delivery.response->body);
-    const std::string id(body ? (*body)["id"].string_or("") : "");
-    if (!id.empty()) process.learning.emplace_back(delivery.operation, id);
-  }
+  if ((delivery.operation == "upload" || delivery.operation == "create") && ok)
+    process.learning.emplace_back(delivery.operation, id_in(delivery.response->body));
   if (delivery.operation == "poll" && ok) {
     json::Parser parser;
     const auto body = parser.parse(delivery.response->body);

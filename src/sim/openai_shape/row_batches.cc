@@ -67,6 +67,12 @@ std::optional<std::string> RowBatches::unrun_row(const Batch& /*batch*/, std::ui
   return std::nullopt;
 }
 
+std::size_t RowBatches::pending() const {
+  return static_cast<std::size_t>(std::ranges::count_if(live_, [](const Batch* batch) {
+    return !batch->error && batch->clock.runs(batch->next_row);
+  }));
+}
+
 void RowBatches::advance(Time now) {
   for (Batch* batch : live_) {
     const auto cancelled = batch->clock.cancel_at();

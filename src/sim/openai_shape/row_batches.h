@@ -35,6 +35,8 @@ class RowBatches {
   void advance(Time now);
   [[nodiscard]] std::size_t size() const { return batches_.size(); }
   [[nodiscard]] std::size_t running() const { return live_.size(); }
+  /// Of them, those with rows that are still to run: of a provider that has no word for what comes after.
+  [[nodiscard]] std::size_t pending() const;
 
  protected:
   struct Batch {

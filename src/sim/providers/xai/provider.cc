@@ -97,7 +97,7 @@ class Xai final : public openai_shape::Service {
     out.field("files", static_cast<std::int64_t>(files_->size()))
         .field("file_bytes", static_cast<std::int64_t>(files_->bytes()))
         .field("batches", static_cast<std::int64_t>(batches_->size()))
-        .field("batches_running", static_cast<std::int64_t>(batches_->running()));
+        .field("batches_running", static_cast<std::int64_t>(batches_->pending()));
   }
   // No resets.
   void add_headers(const Call& call, const RateState& rate, http::Headers& headers) const override {

@@ -38,7 +38,7 @@ KEY_VARIABLES = {
     "openAICompatible": None,  # none: a key comes from a file
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
-# Of the providers that only test_matrix runs.
+# Of the providers that only test_matrix and test_every_provider run.
 OTHER_MODELS = {
     "gemini": "gemini/gemini-2.5-flash",
     "groq": "groq/openai/gpt-oss-20b",
@@ -50,6 +50,7 @@ OTHER_MODELS = {
     "fireworks": "fireworks/accounts/fireworks/models/gpt-oss-20b",
     "openAICompatible": "openAICompatible/deepseek-chat",
 }
+HAS_BATCHES = {provider: provider not in ("ollama", "openAICompatible") for provider in (*MODELS, *OTHER_MODELS)}
 BASE_PATHS = {
     "openAI": "/openAI/v1",
     "anthropic": "/anthropic",

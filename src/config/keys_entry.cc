@@ -76,6 +76,13 @@ void add_provider_keys(Keys& keys) {
        .access = extra(),
        .providers = "bedrock",
        .about = "Maker of the model where provider is `other`."},
+  };
+  keys.insert(keys.end(), more.begin(), more.end());
+}
+
+// Where a cloud's batches lie, and in whose name.
+void add_cloud_keys(Keys& keys) {
+  const Keys more = {
       {.name = "bucket",
        .access = extra(),
        .providers = "bedrock,vertexAI",
@@ -216,6 +223,7 @@ const Keys& configuration_keys() {
     Keys out;
     add_credentials(out);
     add_provider_keys(out);
+    add_cloud_keys(out);
     add_generation(out);
     add_batching(out);
     add_caching(out);

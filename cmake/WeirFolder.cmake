@@ -78,42 +78,54 @@ function(weir_folder name)
   endif()
 endfunction()
 
-# Each src/providers/<name>/provider.cc is a provider; the registry is generated, because a static library drops initialisers.
-function(weir_providers)
-  file(GLOB markers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/providers/*/provider.cc")
+# weir_providers(REGISTRY ROOT...): each ROOT/src/providers/<name>/provider.cc is a provider; the registry is generated, because a
+# static library drops initialisers.
+function(weir_providers registry)
   set(names "")
   set(libraries "")
-  foreach(marker ${markers})
-    get_filename_component(dir "${marker}" DIRECTORY)
-    get_filename_component(name "${dir}" NAME)
-    weir_library(weir_provider_${name} src/providers/${name} LINK weir_provider weir_cost)
-    list(APPEND names ${name})
-    list(APPEND libraries weir_provider_${name})
+  foreach(root ${ARGN})
+    file(GLOB markers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${root}/src/providers/*/provider.cc")
+    foreach(marker ${markers})
+      get_filename_component(dir "${marker}" DIRECTORY)
+      get_filename_component(name "${dir}" NAME)
+      if(NOT TARGET weir_provider_${name})
+        weir_library(weir_provider_${name} ${root}/src/providers/${name} LINK weir_provider weir_cost)
+      endif()
+      list(APPEND names ${name})
+      list(APPEND libraries weir_provider_${name})
+    endforeach()
   endforeach()
-  set(WEIR_PROVIDERS ${names} PARENT_SCOPE)
-  weir_registry(weir_registry "weir::providers" "const provider::Adapter&" adapter
+  weir_registry(${registry} "weir::providers" "const provider::Adapter&" adapter
     "provider/adapter.h" "${names}" "${libraries}")
 endfunction()
 
-# The simulator: the common part and one folder a simulated provider, found the same way.
+# The simulator's common part.
 function(weir_simulator)
   weir_library(weir_sim src/sim LINK weir_base weir_json weir_http)
   weir_library(weir_sim_openai_shape src/sim/openai_shape LINK weir_sim)
   weir_library(weir_sim_gemini_shape src/sim/gemini_shape LINK weir_sim)
-  file(GLOB markers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/sim/providers/*/provider.cc")
+endfunction()
+
+# weir_simulated_providers(REGISTRY ROOT...): one folder a simulated provider, found the same way.
+function(weir_simulated_providers registry)
   set(names "")
   set(libraries "")
-  foreach(marker ${markers})
-    get_filename_component(dir "${marker}" DIRECTORY)
-    get_filename_component(name "${dir}" NAME)
-    weir_library(weir_sim_${name} src/sim/providers/${name}
-      LINK weir_sim_openai_shape weir_sim_gemini_shape)
-    file(GLOB embedded CONFIGURE_DEPENDS "${dir}/*.json")
-    weir_embed(weir_sim_${name} weir::sim::${name} ${embedded})
-    list(APPEND names ${name})
-    list(APPEND libraries weir_sim_${name})
+  foreach(root ${ARGN})
+    file(GLOB markers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${root}/src/sim/providers/*/provider.cc")
+    foreach(marker ${markers})
+      get_filename_component(dir "${marker}" DIRECTORY)
+      get_filename_component(name "${dir}" NAME)
+      if(NOT TARGET weir_sim_${name})
+        weir_library(weir_sim_${name} ${root}/src/sim/providers/${name}
+          LINK weir_sim_openai_shape weir_sim_gemini_shape)
+        file(GLOB embedded CONFIGURE_DEPENDS "${dir}/*.json")
+        weir_embed(weir_sim_${name} weir::sim::${name} ${embedded})
+      endif()
+      list(APPEND names ${name})
+      list(APPEND libraries weir_sim_${name})
+    endforeach()
   endforeach()
-  weir_registry(weir_sim_registry "weir::sim" "std::unique_ptr<Provider>" make_provider
+  weir_registry(${registry} "weir::sim" "std::unique_ptr<Provider>" make_provider
     "sim/provider.h" "${names}" "${libraries}")
 endfunction()
 

@@ -131,7 +131,7 @@ constexpr Access field() {
 /// A key that only some providers have: text in ModelEntry::extra.
 Access extra();
 
-/// A provider's name: one of the fourteen, kept in its canonical spelling.
+/// A provider's name, kept in its canonical spelling.
 template <auto kMember>
 Access provider_field() {
   Access out = field<kMember>();

@@ -33,11 +33,16 @@ constexpr std::array<Facts, 14> kFacts{{
     {.name = "openAICompatible", .key_variable = ""},
 }};
 
-constexpr auto kNameOf = [] {
-  std::array<std::string_view, kFacts.size()> out;
-  std::ranges::transform(kFacts, out.begin(), &Facts::name);
+// The fourteen, and whatever else the catalogue of this build has.
+std::vector<std::string_view> make_names() {
+  static const auto kCatalogue = catalogue::Catalogue::built_in();  // the names are its
+  std::vector<std::string_view> out;
+  for (const auto& facts : kFacts) out.push_back(facts.name);
+  if (!kCatalogue) return out;
+  for (const auto& provider : kCatalogue->providers())
+    if (std::ranges::find(out, provider.name) == out.end()) out.push_back(provider.name);
   return out;
-}();
+}
 
 const Facts* facts_of(std::string_view name) {
   const auto found = std::ranges::find(kFacts, name, &Facts::name);
@@ -55,11 +60,15 @@ std::vector<const catalogue::Model*> known_models(const ModelEntry& entry,
 
 }  // namespace
 
-std::span<const std::string_view> provider_names() { return kNameOf; }
+std::span<const std::string_view> provider_names() {
+  static const auto kNames = make_names();
+  return kNames;
+}
 
 std::optional<std::string> canonical_provider(std::string_view name) {
-  const auto index = index_of(kNameOf, name);
-  return index ? std::optional(std::string(kNameOf[*index])) : std::nullopt;
+  const auto names = provider_names();
+  const auto index = index_of(names, name);
+  return index ? std::optional(std::string(names[*index])) : std::nullopt;
 }
 
 std::string key_variable(std::string_view provider, const catalogue::Catalogue& catalogue) {

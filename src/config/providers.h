@@ -1,6 +1,6 @@
 #pragma once
-// The fourteen providers by name, and what holds for one whose catalogue file is not there yet. Where the catalogue has the
-// provider, the catalogue decides.
+// The providers by name, and what holds for one whose catalogue file is not there yet. Where the catalogue has the provider, the
+// catalogue decides.
 #include <optional>
 #include <span>
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace weir::config {
 
-/// In the order of the documents.
+/// In the order of the documents; then those that only the built-in catalogue has.
 std::span<const std::string_view> provider_names();
-/// "OPENAI" -> "openAI". Nothing when it is none of the fourteen.
+/// "OPENAI" -> "openAI". Nothing when it is none of them.
 std::optional<std::string> canonical_provider(std::string_view name);
 /// The environment variable of a provider's key; empty when there is none that everybody uses.
 std::string key_variable(std::string_view provider, const catalogue::Catalogue& catalogue);

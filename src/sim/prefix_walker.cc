@@ -7,7 +7,7 @@
 
 namespace weir::sim {
 namespace {
-constexpr std::size_t kRememberBytesMin = 512;
+constexpr std::size_t kWalkRememberBytesMin = 512;
 constexpr std::size_t kRememberedMax = 4096;  // then forgotten all at once
 }  // namespace
 
@@ -26,7 +26,7 @@ void PrefixWalker::walk_anew(State& state, std::string_view text,
 }
 
 void PrefixWalker::walk(State& state, std::string_view text, std::vector<Place>& places) {
-  if (text.size() < kRememberBytesMin) return walk_anew(state, text, places);
+  if (text.size() < kWalkRememberBytesMin) return walk_anew(state, text, places);
   const std::uint64_t key = hash64(text, state.hash ^ static_cast<std::uint64_t>(state.tokens));
   auto found = known_.find(key);
   if (found == known_.end()) {

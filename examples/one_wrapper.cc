@@ -1,8 +1,8 @@
-// One wrapper over several providers: the same code asks each model, with what its provider offers.
+// One wrapper over four providers: the same code asks each model, with what its provider offers.
 //
 //   one_wrapper [URL] [PROVIDER/MODEL...]     `weir models` lists what there is
 //
-// Keys are in ANTHROPIC_API_KEY and OPENAI_API_KEY; with URL, a simulator is asked instead.
+// Keys are in ANTHROPIC_API_KEY, OPENAI_API_KEY and so on; with URL, a simulator is asked instead.
 #include <weir/weir.h>
 
 #include <iostream>
@@ -16,6 +16,13 @@ void ask_it(weir::ChatModel& model) {
   else std::cout << answer.error().text() << '\n';
 }
 
+// Where the simulator has the provider's API.
+std::string path_of(std::string_view name) {
+  const std::string provider(name.substr(0, name.find('/')));
+  if (provider == "openAI") return "/openAI/v1";
+  return provider == "groq" ? "/groq/openai/v1" : "/" + provider;
+}
+
 int main(int argc, char** argv) {
   std::vector<std::string> names(argv + 1, argv + argc);
   std::string simulator;
@@ -23,19 +30,16 @@ int main(int argc, char** argv) {
     simulator = names.front();
     names.erase(names.begin());
   }
-  if (names.empty())  // four models; two providers are what the catalogue has today
-    names = {"anthropic/claude-sonnet-5", "anthropic/claude-haiku-5-5", "openAI/gpt-6-luna",
-             "openAI/gpt-5.4-nano"};
+  if (names.empty())
+    names = {"anthropic/claude-sonnet-5", "openAI/gpt-6-luna", "gemini/gemini-2.5-flash",
+             "groq/openai/gpt-oss-20b"};
 
   auto engine = weir::Engine::create(
       {.in_memory = true, .clock = simulator.empty() ? "" : "sim:" + simulator});
   if (!engine) return std::cerr << engine.error().text() << '\n', 1;
   for (const auto& name : names) {
     weir::ModelOptions access;
-    if (!simulator.empty())
-      access = {
-          .api_key = "any",
-          .endpoint = simulator + (name.starts_with("openAI/") ? "/openAI/v1" : "/anthropic")};
+    if (!simulator.empty()) access = {.api_key = "any", .endpoint = simulator + path_of(name)};
     auto base = (*engine)->model(name, access);
     if (!base) return std::cerr << name << ": " << base.error().text() << '\n', 1;
     auto model = weir::optimize(**engine, std::move(*base),

@@ -192,9 +192,10 @@ class Examples(unittest.TestCase):
 
     def look_at_one_wrapper(self, out):
         lines = out.splitlines()
-        self.assertEqual(len(lines), 4, out)
+        providers = ["anthropic", "openAI", "gemini", "groq"]
+        self.assertEqual([line.split("/", 1)[0] for line in lines], providers, out)
         for line in lines:
-            self.assertRegex(line, r"^(anthropic|openAI)/\S+ \(batch yes, cache \w+\): .+, cost \$\S+, baseline \$\S+$")
+            self.assertRegex(line, r"^\S+ \(batch yes, cache \w+\): .+, cost \$\S+, baseline \$\S+$")
 
     def look_at_gathering(self, out):
         self.assertRegex(out, r"(?m)^urgent: sync, ")
@@ -224,8 +225,14 @@ class Examples(unittest.TestCase):
         packages = sorted(folder.glob("*.deb"))
         self.assertEqual([package.name.split("_")[0] for package in packages], ["libweir-dev", "weir"])
         root = folder / "root"
+        # Installed by dpkg into a root of its own, which lacks the libraries that they depend on.
+        (root / "var/lib/dpkg").mkdir(parents=True)
+        for name in ("status", "available"):
+            (root / "var/lib/dpkg" / name).touch()
+        run("dpkg", f"--root={root}", "--force-not-root", "--force-depends", "--force-script-chrootless", "--log=/dev/null",
+            "--install", *packages)
+        self.assertIn("ii  libweir-dev", run("dpkg-query", f"--admindir={root}/var/lib/dpkg", "--list"))
         for package in packages:
-            run("dpkg-deb", "-x", package, root)
             figures[package.name.split("_")[0].replace("-", "_") + "_deb_kb"] = package.stat().st_size // 1024
         fields = [run("dpkg-deb", "-f", package, "Depends") for package in packages]
         self.assertRegex(fields[0], r"^weir \(= \S+\)$")

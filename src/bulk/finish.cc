@@ -5,8 +5,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <fstream>
 
+#include "bulk/kept_command.h"
+#include "bulk/prices.h"
 #include "bulk/run.h"
 #include "json/lines.h"
 #include "json/write.h"
@@ -166,7 +169,8 @@ Result<ReceiptTexts> receipt_of(const std::string& output) {
     totals.add(entry);
     return true;
   }));
-  WEIR_TRY(const auto catalogue, catalogue::Catalogue::built_in());
+  const auto prices = kept_prices_path(folder);
+  WEIR_TRY(const auto catalogue, catalogue_with(std::filesystem::exists(prices) ? prices : ""));
   WEIR_TRY(const auto model,
            catalogue::resolve(catalogue, job->identity.provider + "/" + job->identity.model));
   runtime::ReadOnlyFiles files;

@@ -43,6 +43,7 @@ Result<RunOptions> options_of(const std::string& folder, const Owning& owning) {
   options.output = output_of(folder);
   if (is_kept(kept_prompt_path(folder))) options.prompt_path = kept_prompt_path(folder);
   if (is_kept(kept_schema_path(folder))) options.schema_path = kept_schema_path(folder);
+  options.prices_path.clear();  // those that the folder keeps hold
   if (!owning.key_file.empty()) options.key_file = owning.key_file;
   if (owning.spend_max) options.spend_max = owning.spend_max;
   if (owning.concurrency) options.concurrency = *owning.concurrency;

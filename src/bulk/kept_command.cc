@@ -13,8 +13,6 @@ constexpr std::int64_t kCommandVersion = 1;
 constexpr std::size_t kBytesMax = 1U << 20;
 constexpr std::string_view kHint = "run the same weir run command instead";
 
-std::string path_of(const std::string& folder) { return folder + "/command.json"; }
-
 }  // namespace
 
 std::string KeptCommand::to_json() const {
@@ -46,11 +44,11 @@ Result<KeptCommand> KeptCommand::from_json(std::string_view text) {
 }
 
 Result<void> keep_command(const KeptCommand& command) {
-  return runtime::write_whole_file(path_of(command.folder), command.to_json() + "\n");
+  return runtime::write_whole_file(kept_command_path(command.folder), command.to_json() + "\n");
 }
 
 Result<KeptCommand> kept_command(const std::string& folder) {
-  auto bytes = runtime::read_whole_file(path_of(folder), kBytesMax);
+  auto bytes = runtime::read_whole_file(kept_command_path(folder), kBytesMax);
   if (!bytes)
     return fail(bytes.error().kind,
                 fmt::format("the command line of the job in {} was not kept", folder),
@@ -58,7 +56,7 @@ Result<KeptCommand> kept_command(const std::string& folder) {
   auto command = KeptCommand::from_json(*bytes);
   if (!command) {
     auto error = std::move(command).error();
-    error.message = fmt::format("{}: {}", path_of(folder), error.message);
+    error.message = fmt::format("{}: {}", kept_command_path(folder), error.message);
     return std::unexpected(std::move(error));
   }
   command->folder = folder;
@@ -67,5 +65,7 @@ Result<KeptCommand> kept_command(const std::string& folder) {
 
 std::string kept_prompt_path(const std::string& folder) { return folder + "/prompt.md"; }
 std::string kept_schema_path(const std::string& folder) { return folder + "/schema.json"; }
+std::string kept_command_path(const std::string& folder) { return folder + "/command.json"; }
+std::string kept_prices_path(const std::string& folder) { return folder + "/prices.json"; }
 
 }  // namespace weir::bulk

@@ -28,8 +28,12 @@ Result<void> keep_command(const KeptCommand& command);
 /// @error kNotFound none is kept: the job was begun by an older Weir; kInvalidArgument.
 Result<KeptCommand> kept_command(const std::string& folder);
 
+/// Where the folder keeps it: the job has begun where it is there.
+std::string kept_command_path(const std::string& folder);
 /// The prompt and the schema as they were when the job began: what is edited later does not stop it.
 std::string kept_prompt_path(const std::string& folder);
 std::string kept_schema_path(const std::string& folder);
+/// The user's own prices: they hold as long as the job lives, for its ledger and its receipt.
+std::string kept_prices_path(const std::string& folder);
 
 }  // namespace weir::bulk

@@ -111,6 +111,8 @@ Result<void> keep_for_later(const KeptCommand& command, const RunSetup& setup, b
     WEIR_CHECK(runtime::write_whole_file(kept_prompt_path(command.folder), setup.prompt_text));
   if (fresh && setup.schema)
     WEIR_CHECK(runtime::write_whole_file(kept_schema_path(command.folder), setup.schema->text()));
+  if (fresh && !setup.prices_text.empty())
+    WEIR_CHECK(runtime::write_whole_file(kept_prices_path(command.folder), setup.prices_text));
   return keep_command(command);
 }
 

@@ -455,6 +455,8 @@ ExitCode run(const RunOptions& options, const FindAdapter& find_adapter, const O
   if (const auto finished = show_finished(run)) return *finished;
   if (const auto connected = connect_clock(options, **setup); !connected)
     return refused(connected.error());
+  if (const auto note = old_price_note((*setup)->model, (*setup)->clock->now()); !note.empty())
+    console.note(note);
   if (const auto made = make_source(run); !made) return refused(made.error());
   Result<void> outcome;
   run_loop(run, outcome);

@@ -7,12 +7,15 @@
 
 #include "base/hash.h"
 #include "bulk/hits_file.h"
+#include "bulk/kept_command.h"
+#include "bulk/prices.h"
 #include "runtime/posix_files.h"
 
 namespace weir::bulk {
 namespace {
 
 constexpr std::size_t kPromptBytesMax = 16U << 20;
+constexpr std::chrono::days kPriceAgeMax{180};
 
 Result<void> check_plain_options(const RunOptions& options) {
   const auto bad = [](std::string message, std::string hint) {
@@ -101,6 +104,30 @@ Result<void> load_prompt(const RunOptions& options, RunSetup& setup) {
   return {};
 }
 
+// A job keeps the prices that it began with.
+Result<void> load_prices(const RunOptions& options, RunSetup& setup) {
+  const auto kept = kept_prices_path(setup.folder);
+  const bool begun = !options.restart && !options.output.empty() &&
+                     std::filesystem::exists(kept_command_path(setup.folder));
+  if (!options.prices_path.empty()) {
+    WEIR_TRY(setup.prices_text, runtime::read_whole_file(options.prices_path, kPricesBytesMax));
+  }
+  if (begun) {
+    std::string before;
+    if (std::filesystem::exists(kept)) {
+      WEIR_TRY(before, runtime::read_whole_file(kept, kPricesBytesMax));
+    }
+    if (!options.prices_path.empty() && before != setup.prices_text)
+      return fail(ErrorKind::kInvalidArgument,
+                  fmt::format("--prices: {} is not what the job began with", options.prices_path),
+                  "leave --prices out to go on with those, or begin again with --restart");
+    setup.prices_text = std::move(before);
+  }
+  if (setup.prices_text.empty()) return {};
+  return setup.catalogue.overlay(options.prices_path.empty() ? kept : options.prices_path,
+                                 setup.prices_text);
+}
+
 bool needs_no_prompt(Format format) {
   return format == Format::kOpenAIBatch || format == Format::kAnthropicBatch ||
          format == Format::kAuto;
@@ -134,6 +161,8 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
   WEIR_CHECK(check_plain_options(options));
   WEIR_CHECK(check_output(options));
   WEIR_TRY(setup->catalogue, catalogue::Catalogue::built_in());
+  setup->folder = options.output + ".weir";
+  WEIR_CHECK(load_prices(options, *setup));
   WEIR_TRY(const auto known, catalogue::resolve(setup->catalogue, options.model));
   setup->provider = plan::narrowed(*known.provider, options.limits);
   setup->limited = plan::narrowed(*known.model, options.limits);
@@ -158,11 +187,21 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
   if (!options.hits_path.empty()) {
     WEIR_TRY(setup->hits, read_hits(options.hits_path));
   }
-  setup->folder = options.output + ".weir";
   std::error_code code;
   setup->input_path =
       options.input == "-" ? "-" : std::filesystem::absolute(options.input, code).string();
   return setup;
+}
+
+std::string old_price_note(const catalogue::ModelRef& model, Time now) {
+  const auto& row = model.model->price_at(now);
+  const auto read = parse_rfc3339(row.as_of + "T00:00:00Z");
+  if (!read || now - *read <= kPriceAgeMax) return "";
+  return fmt::format(
+      "the prices of {}/{} were read on {}, {} days ago: `weir prices diff` looks for newer ones, "
+      "--prices takes them",
+      model.provider->name, model.model->name, row.as_of,
+      std::chrono::floor<std::chrono::days>(now - *read).count());
 }
 
 Result<void> connect_clock(const RunOptions& options, RunSetup& setup) {

@@ -23,6 +23,7 @@ struct RunSetup {
   std::unique_ptr<prompt::Template> prompt;
   std::unique_ptr<prompt::AnswerSchema> schema;
   std::string prompt_text;
+  std::string prices_text;                       // of the user's own prices
   plan::PrefixStats hits;                        // that earlier jobs saw
   std::unique_ptr<runtime::RuntimeClock> clock;  // from connect_clock()
   std::string folder;                            // <output>.weir
@@ -33,6 +34,9 @@ struct RunSetup {
 /// @error kInvalidArgument, kNotFound: what is wrong, where, and how to mend it.
 Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
                                              const FindAdapter& find_adapter);
+
+/// What is to be said of a price row that was read long ago; empty where there is nothing to say.
+std::string old_price_note(const catalogue::ModelRef& model, Time now);
 
 /// Asks a simulator for its time, where --clock names one.
 /// @error kInvalidArgument no such clock; kUnavailable, kBadResponse it does not answer as a clock.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "bulk/prices.h"
 #include "bulk/run.h"
 #include "cli/commands.h"
 #include "cli/run_config.h"
@@ -61,8 +62,10 @@ void add_report(CLI::App& app, int& code) {
 void add_models(CLI::App& app, int& code) {
   auto* models =
       app.add_subcommand("models", "lists the models of the catalogue with their prices");
-  models->callback([&code] {
-    const auto catalogue = catalogue::Catalogue::built_in();
+  auto prices = std::make_shared<std::string>();
+  models->add_option("--prices", *prices, "prices of your own, over the catalogue's");
+  models->callback([prices, &code] {
+    const auto catalogue = bulk::catalogue_with(*prices);
     if (!catalogue) {
       fmt::print(stderr, "weir: {}\n", catalogue.error().text());
       code = 1;

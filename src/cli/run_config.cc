@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "bulk/prices.h"
 #include "config/document.h"
 #include "config/load.h"
 #include "json/write.h"
@@ -125,7 +126,7 @@ Result<std::unique_ptr<Source>> load(const RunFlags& flags) {
   auto source = std::make_unique<Source>();
   source->from_file = !flags.config_file.empty();
   if (!source->from_file && flags.workload.empty() && !has_variables(environment)) return nullptr;
-  WEIR_TRY(source->catalogue, catalogue::Catalogue::built_in());
+  WEIR_TRY(source->catalogue, bulk::catalogue_with(flags.options.prices_path));
   std::string text;
   if (source->from_file) {
     WEIR_TRY(text, runtime::read_whole_file(flags.config_file, config::kFileBytesMax));

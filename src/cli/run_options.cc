@@ -111,6 +111,10 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
                  "config schema prints its keys");
   run.add_option("--workload", flags.workload, "the workload of the configuration that this is");
   run.add_option("--endpoint", o.endpoint, "base URL instead of the provider's own");
+  run.add_option(
+      "--prices", o.prices_path,
+      "prices of your own, over the catalogue's: a file that weir prices import wrote, or "
+      "one like it");
   run.add_option("--key-file", o.key_file,
                  "file with the API key (default: the configuration's, else the provider's "
                  "environment variable)");
@@ -127,8 +131,8 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
 
 // Of one start only: they say nothing about the job.
 constexpr std::array<std::string_view, 5> kNotKept{"help", "restart", "dry-run", "json", "quiet"};
-constexpr std::array<std::string_view, 7> kPaths{"input",    "output",     "prompt", "schema",
-                                                 "key-file", "cache-hits", "config"};
+constexpr std::array<std::string_view, 8> kPaths{"input",    "output",     "prompt", "schema",
+                                                 "key-file", "cache-hits", "config", "prices"};
 
 std::string name_of(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : option.get_lnames().front();

@@ -427,10 +427,10 @@ void JobDesk::ended(RunningJob& running, const Result<void>& outcome) {
 
 // Of the requests whose prefix had been written before.
 void JobDesk::tell_hits(const RunningJob& running) {
-  constexpr std::uint64_t kDueMin = 12;  // fewer tell nothing
+  constexpr std::uint64_t kReadsDueMin = 12;  // fewer tell nothing
   const auto& reads = running.engine->job().reads;
   const auto& meta = running.job->meta;
-  if (reads.due < kDueMin) return;
+  if (reads.due < kReadsDueMin) return;
   const auto rate = static_cast<double>(reads.hits) / static_cast<double>(reads.due);
   parts_.tell.hit_rate(meta.workload.empty() ? meta.provider + "/" + meta.model : meta.workload,
                        rate);

@@ -8,6 +8,7 @@
 #include "config/calendar.h"
 #include "json/write.h"
 #include "library/host.h"
+#include "runtime/posix_files.h"
 
 namespace weir::library {
 namespace {

@@ -8,6 +8,7 @@
 #include "engine/result_reader.h"
 #include "library/job_desk.h"
 #include "library/translate.h"
+#include "runtime/posix_files.h"
 
 namespace weir {
 

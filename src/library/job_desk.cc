@@ -18,6 +18,7 @@
 #include "library/translate.h"
 #include "runtime/job_driver.h"
 #include "runtime/mapped_journal.h"
+#include "runtime/posix_files.h"
 #include "runtime/sqlite_store.h"
 #include "runtime/store_lock.h"
 
@@ -51,18 +52,23 @@ void Job::Impl::when_over(std::function<void()> callback) {
 namespace weir::library {
 namespace {
 
-// Open files of a job: store (3), journal, results (2), plan, output, requests (2), lock, and what HTTP takes.
-constexpr std::size_t kFilesPerJob = 14;
+// Open files that a job must hold: its lock, its store (3), and one for a moment: an image, a plan. Its requests and results are in the
+// pool, which all jobs share.
+constexpr std::size_t kFilesPerJob = 5;
 constexpr std::size_t kRunningMax = 2000;
 
-std::size_t running_max() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 32;
-  // Half of the process's files are left to the program and to connections.
-  return std::clamp<std::size_t>(limit.rlim_cur / 2 / kFilesPerJob, 8, kRunningMax);
-}
-
 }  // namespace
+
+// Half of the process's files are left to the program and to connections.
+JobDesk::Bounds JobDesk::bounds() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = 256;
+  const auto files = limit.rlim_cur / 2;
+  const auto pool = std::clamp<std::size_t>(files / 4, 16, 1024);
+  return {.jobs = std::clamp<std::size_t>((files - std::min(files, pool)) / kFilesPerJob, 8,
+                                          kRunningMax),
+          .files = pool};
+}
 
 /// The parts of a job that live while it is driven, in the order in which they need each other.
 struct RunningJob {
@@ -80,7 +86,7 @@ struct RunningJob {
 };
 
 JobDesk::JobDesk(DeskParts parts, std::string folder)
-    : parts_(parts), folder_(std::move(folder)), running_max_(running_max()) {}
+    : parts_(parts), folder_(std::move(folder)), bounds_(bounds()), files_(bounds_.files) {}
 
 JobDesk::~JobDesk() = default;
 
@@ -233,7 +239,7 @@ void JobDesk::enqueue(const JobPtr& job) {
 }
 
 void JobDesk::start_next() {
-  while (!draining_ && !waiting_.empty() && running_.size() < running_max_) {
+  while (!draining_ && !waiting_.empty() && running_.size() < bounds_.jobs) {
     const auto job = waiting_.front();
     waiting_.pop_front();
     if (auto started = start(job); !started) {

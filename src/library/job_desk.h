@@ -17,7 +17,7 @@
 #include "library/spend.h"
 #include "library/target.h"
 #include "runtime/clock.h"
-#include "runtime/posix_files.h"
+#include "runtime/pooled_files.h"
 #include "runtime/random.h"
 #include "weir/engine.h"
 
@@ -120,7 +120,12 @@ class JobDesk {
 
   const DeskParts parts_;
   const std::string folder_;
-  const std::size_t running_max_;
+  struct Bounds {
+    std::size_t jobs = 0;   // that run at once
+    std::size_t files = 0;  // of theirs that stay open, besides what a job must hold
+  };
+  static Bounds bounds();
+  const Bounds bounds_;
   OnNews tell_;
   std::mutex mutex_;
   std::map<std::string, JobPtr, std::less<>> jobs_;
@@ -129,7 +134,7 @@ class JobDesk {
 
   // On the loop only.
   runtime::SystemRandom random_;
-  runtime::PosixFiles files_;
+  runtime::PooledFiles files_;
   std::deque<JobPtr> waiting_;
   struct Unpaid {
     JobPtr job;

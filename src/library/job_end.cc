@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "json/write.h"
+#include "runtime/posix_files.h"
 
 namespace weir::library {
 namespace {

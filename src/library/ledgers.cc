@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "library/host.h"
+#include "runtime/posix_files.h"
 
 namespace weir::library {
 namespace {

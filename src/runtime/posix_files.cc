@@ -87,6 +87,12 @@ Result<std::unique_ptr<engine::File>> PosixFiles::open(const std::string& path) 
   return file;
 }
 
+Result<std::unique_ptr<engine::File>> PosixFiles::open_existing(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return file_failure("open", path);
+  return std::make_unique<PosixFile>(fd, path);
+}
+
 Result<void> sync_folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "."

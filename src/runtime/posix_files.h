@@ -11,6 +11,8 @@ namespace weir::runtime {
 class PosixFiles final : public engine::FileSystem {
  public:
   Result<std::unique_ptr<engine::File>> open(const std::string& path) override;
+  /// As open(), but only what is there. @error kNotFound, kUnavailable.
+  static Result<std::unique_ptr<engine::File>> open_existing(const std::string& path);
   Result<void> remove(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
 };

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "support.h"
 
@@ -421,6 +423,60 @@ TEST(Cache, StopsMarkingWhatNobodyReadsAgain) {
   }
   EXPECT_GE(writes, 10);
   EXPECT_LE(writes, 25);
+}
+
+// The process's soft limit of open files, for a while.
+class FilesMax {
+ public:
+  explicit FilesMax(rlim_t count) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lower{.rlim_cur = count, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &lower);
+  }
+  ~FilesMax() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  FilesMax(const FilesMax&) = delete;
+  FilesMax& operator=(const FilesMax&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+std::size_t open_below(const std::string& folder) {
+  std::size_t out = 0;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", code))
+    out += std::filesystem::read_symlink(entry.path(), code).string().starts_with(folder);
+  return out;
+}
+
+TEST(Job, ManyRunAtOnceWithFewOpenFiles) {
+  const Simulator simulator("--time-scale 30");  // a batch takes a while
+  const Folder folder;
+  const FilesMax limit(400);
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  std::vector<Job> jobs;
+  for (int i = 0; i < 30; ++i) jobs.push_back(*model->submit(documents(5)));
+  const auto begun = [](const Job& job) { return job.status().batches_running > 0; };
+  for (int tries = 0; tries < 12000 && !std::ranges::all_of(jobs, begun); ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(std::ranges::all_of(jobs, begun));  // 14 ran at once when each held all of its files
+  // Four a job, a quarter of half the limit for all of them, and one that a job is opening just now.
+  EXPECT_LE(open_below(folder.path() + "/jobs"), 30 * 5 + 50);
+}
+
+TEST(Job, AllEndUnderALowLimitOfOpenFiles) {
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  const FilesMax limit(120);
+  const auto engine = engine_on(simulator, folder.path());
+  const auto model = optimized(*engine, simulator, kBatch);
+  std::vector<Job> jobs;
+  for (int i = 0; i < 25; ++i) jobs.push_back(*model->submit(documents(5)));
+  for (const auto& job : jobs) {
+    ASSERT_EQ(why(job.wait(std::chrono::seconds(120))), "");
+    EXPECT_EQ(job.status().succeeded, 5);
+  }
 }
 
 }  // namespace

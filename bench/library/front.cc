@@ -53,22 +53,23 @@ bool receive(int from, std::string& into) {
   return n > 0;
 }
 
+// A thread is idle as the one that made it.
 void relay(int from, int to) {
-  weir::runtime::begin_thread("front-relay", weir::runtime::ThreadPriority::kIdle);
   for (std::string bytes; receive(from, bytes) && send_all(to, bytes);) bytes.clear();
   std::ignore = ::shutdown(from, SHUT_RD);
   std::ignore = ::shutdown(to, SHUT_WR);
 }
 
-void pass_on(int client, std::uint16_t port, const std::string& begun) {
+void pass_on(int client, std::uint16_t port) {
+  weir::runtime::begin_thread("front-relay", weir::runtime::ThreadPriority::kIdle);
   const int simulator = ::socket(AF_INET, SOCK_STREAM, 0);
   const auto address = loopback(port);
-  if (::connect(simulator, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      send_all(simulator, begun)) {
+  if (::connect(simulator, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
     std::jthread back([&] { relay(simulator, client); });
     relay(client, simulator);
   }
   ::close(simulator);
+  ::close(client);
 }
 
 // The bytes of the first request, where it is whole; 0 where it is not yet.
@@ -85,17 +86,12 @@ std::size_t whole_request(std::string_view bytes) {
   return bytes.size() < size ? 0 : size;
 }
 
-void serve(int client, std::uint16_t simulator_port) {
+void answer(int client) {
   const std::string reply =
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " +
       std::to_string(kAnswer.size()) + "\r\n\r\n" + std::string(kAnswer);
   std::string bytes;
   while (receive(client, bytes)) {
-    const std::string_view line = std::string_view(bytes).substr(0, bytes.find('\r'));
-    if (!line.contains("/v1/messages ")) {
-      pass_on(client, simulator_port, bytes);
-      break;
-    }
     const auto size = whole_request(bytes);
     if (size == 0) continue;
     bytes.erase(0, size);
@@ -103,6 +99,14 @@ void serve(int client, std::uint16_t simulator_port) {
     if (!send_all(client, reply)) break;
   }
   ::close(client);
+}
+
+// By its first request: Weir's clients of single requests and of batches have connections of their own.
+bool is_single(int client) {
+  std::array<char, 64> begin{};
+  const auto n = ::recv(client, begin.data(), begin.size(), MSG_PEEK);
+  return n > 0 &&
+         std::string_view(begin.data(), static_cast<std::size_t>(n)).contains("/v1/messages ");
 }
 
 [[noreturn]] void accept_all(int listener, std::uint16_t simulator_port) {
@@ -113,7 +117,9 @@ void serve(int client, std::uint16_t simulator_port) {
     if (client < 0) std::_Exit(1);
     const int on = 1;
     std::ignore = ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    std::thread(serve, client, simulator_port).detach();  // the process is killed, not ended
+    // Detached: the process is killed, not ended.
+    if (is_single(client)) std::thread(answer, client).detach();
+    else std::thread(pass_on, client, simulator_port).detach();
   }
 }
 

@@ -83,11 +83,13 @@ class Gatherer::Impl {
     const auto number = next_++;
     auto& group = group_of(waiting.options.workload, policy);
     waiting_.emplace(number, std::move(waiting));
+    const auto wake_before = group.wake_at();
     auto due = group.add(number, bytes, false, host_->clock().now());
     auto batch = due ? take(*due) : std::vector<Waiting>();
+    const bool sooner = group.wake_at() != wake_before;
     lock.unlock();
-    if (batch.empty()) changed_.notify_one();
-    else send(std::move(batch));
+    if (!batch.empty()) send(std::move(batch));
+    else if (sooner) changed_.notify_one();  // only then: it would be woken for nothing
     return future;
   }
 

@@ -113,6 +113,9 @@ Result<void> run_sim(const SimFlags& flags) {
   options.epoch = epoch;
   std::vector<std::unique_ptr<sim::Provider>> providers;
   for (const auto& known : sim::registered()) providers.push_back(known.get());
+  std::vector<std::string> base_paths;
+  for (const auto& provider : providers)
+    base_paths.push_back(fmt::format("/{}{}", provider->name(), provider->base_path()));
   WEIR_TRY(auto simulator, sim::Simulator::create(std::move(options), std::move(providers)));
   WEIR_TRY(const auto address, parse_listen(flags.listen));
   asio::io_context io;
@@ -128,7 +131,7 @@ Result<void> run_sim(const SimFlags& flags) {
       "weir sim listens on {} (time scale {}, seed {}). Its answers are a keyword classifier's, no "
       "language model's.\n",
       server->url(), flags.scale, flags.seed);
-  for (const auto& known : sim::registered()) fmt::print("  {}/{}\n", server->url(), known.name);
+  for (const auto& path : base_paths) fmt::print("  {}{}\n", server->url(), path);
   std::fflush(stdout);
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& code, int) {

@@ -69,6 +69,8 @@ class Provider {
   virtual ~Provider() = default;
   /// Its folder's name, and the first segment of its paths.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// What the base URL that a client is configured with has behind host and name: "/v1".
+  [[nodiscard]] virtual std::string_view base_path() const { return ""; }
   /// Called once, before anything else. @error kInvalidArgument its price rows do not parse.
   virtual Result<void> start(World& world) = 0;
   /// The API key that a request carries; nothing when there is none.

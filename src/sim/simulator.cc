@@ -216,7 +216,11 @@ Reply Simulator::own(std::string_view path, const http::Request& request) {
     json::Writer out;
     out.begin_object().field("status", "ok").key("providers").begin_array();
     for (const auto& provider : providers_) out.string(provider->name());
-    out.end_array().field("model", kSimulatedValue).end_object();
+    out.end_array().key("base_paths").begin_object();
+    for (const auto& provider : providers_)
+      out.field(provider->name(),
+                "/" + std::string(provider->name()).append(provider->base_path()));
+    out.end_object().field("model", kSimulatedValue).end_object();
     return json_reply(200, out.take());
   }
   if (path == "/state") {

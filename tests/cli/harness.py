@@ -51,19 +51,6 @@ OTHER_MODELS = {
     "openAICompatible": "openAICompatible/deepseek-chat",
 }
 HAS_BATCHES = {provider: provider not in ("ollama", "openAICompatible") for provider in (*MODELS, *OTHER_MODELS)}
-BASE_PATHS = {
-    "openAI": "/openAI/v1",
-    "anthropic": "/anthropic",
-    "gemini": "/gemini",
-    "groq": "/groq/openai/v1",
-    "together": "/together/v1",
-    "azureOpenAI": "/azureOpenAI/openai/v1",
-    "xai": "/xai/v1",
-    "ollama": "/ollama",
-    "mistral": "/mistral/v1",
-    "fireworks": "/fireworks",
-    "openAICompatible": "/openAICompatible/deepseek",
-}
 
 # What `weir run` has to be told besides.
 OPTIONS = {"fireworks": ["--set", "accountId=acme"]}
@@ -103,6 +90,7 @@ class Simulator:
             self.close()
             raise RuntimeError(f"weir sim did not tell its address: {first_line!r}")
         self.url = found.group()
+        self.base_paths = json.loads(self._get("/_sim/health"))["base_paths"]
 
     def __enter__(self):
         return self
@@ -119,7 +107,7 @@ class Simulator:
 
     def endpoint(self, provider):
         """The provider's base URL."""
-        return self.url + BASE_PATHS[provider]
+        return self.url + self.base_paths[provider]
 
     def bill(self, key):
         """The rows billed to the account of this key."""

@@ -9,7 +9,6 @@ import harness
 COUNT = 120
 harness.OTHER_MODELS["acme"] = "acme/anvil-2"
 harness.KEY_VARIABLES["acme"] = "ACME_API_KEY"
-harness.BASE_PATHS["acme"] = "/acme/v1"
 
 
 class Fifteenth(harness.CliTest):

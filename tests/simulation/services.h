@@ -9,7 +9,6 @@ namespace weir::simulation {
 
 struct Service {
   std::string_view provider, model;
-  std::string_view base_path;  // of the endpoint, at the simulator
   // What a job must delete is listed here, by id. Empty: the simulator only counts files.
   std::string_view listing = {};
   // Of a row that may be tried again, in the simulator's faults.

@@ -30,6 +30,14 @@ class Service : public Provider {
       : traits_(traits), files_of_folder_(std::move(files)) {}
 
   [[nodiscard]] std::string_view name() const override { return traits_.provider; }
+  /// Ahead of /chat/completions, where the chat has that place.
+  [[nodiscard]] std::string_view base_path() const override {
+    constexpr std::string_view kChat = "/chat/completions";
+    auto path = traits_.chat_path;
+    if (!path.ends_with(kChat)) return "";
+    path.remove_suffix(kChat.size());
+    return path;
+  }
   Result<void> start(World& world) override;
   [[nodiscard]] std::optional<std::string_view> key_of(
       const http::Request& request) const override {

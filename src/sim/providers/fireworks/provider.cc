@@ -113,6 +113,8 @@ class Fireworks final : public openai_shape::Service {
     const ApiError usual = usual_error(status, message);
     return plain_error(usual.status, usual.message);
   }
+  // Chat and batches lie side by side below it.
+  [[nodiscard]] std::string_view base_path() const override { return ""; }
   void write_state(json::Writer& out) const override {
     out.field("files", static_cast<std::int64_t>(datasets_->size()))
         .field("file_bytes", static_cast<std::int64_t>(datasets_->bytes()))

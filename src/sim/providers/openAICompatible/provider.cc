@@ -115,6 +115,8 @@ class Router final : public Server {
 class Servers final : public Provider {
  public:
   [[nodiscard]] std::string_view name() const override { return kName; }
+  // One of the three.
+  [[nodiscard]] std::string_view base_path() const override { return "/deepseek"; }
   Result<void> start(World& world) override {
     for (auto& server : servers_) WEIR_CHECK(server->start(world));
     return {};

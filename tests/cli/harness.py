@@ -332,5 +332,5 @@ class CliTest(unittest.TestCase):
         """The provider has seen no request that could cost: no bill, no batch, no file."""
         self.assertEqual(job.bill(), [])
         state = job.simulator.state()
-        for provider in BASE_PATHS:
+        for provider in job.simulator.base_paths:
             self.assertEqual([value for value in state[provider].values() if value != 0], [], state)

@@ -57,6 +57,33 @@ namespace {
 constexpr std::size_t kFilesPerJob = 5;
 constexpr std::size_t kRunningMax = 2000;
 
+engine::JobOptions engine_options(const std::string& folder, const std::string& output,
+                                  const JobMeta& meta, const std::string& key_digest,
+                                  std::optional<Money> most) {
+  return {
+      .identity = {.provider = meta.provider,
+                   .model = meta.model,
+                   .account = meta.account,
+                   .endpoint = meta.endpoint,
+                   .key_digest = key_digest,
+                   .template_digest = "",
+                   .schema_digest = "",
+                   .input = "requests of the library",
+                   .options = ""},
+      .wish = meta.policy.wish,
+      .deadline = meta.deadline ? std::optional(meta.created_at + *meta.deadline) : std::nullopt,
+      .caching = meta.policy.caching,
+      .spend_max = most,
+      .concurrency_max = meta.concurrency,
+      .attempts_max = static_cast<std::uint32_t>(meta.policy.attempts_max),
+      .fallback_to_standard = meta.policy.fallback,
+      .fallback_timeout = meta.policy.fallback_timeout,
+      .batch_timeout = meta.policy.batch_timeout,
+      .folder = folder,
+      .output_path = output,
+      .output_max = Tokens{meta.output_max}};
+}
+
 }  // namespace
 
 // Half of the process's files are left to the program and to connections.
@@ -300,28 +327,7 @@ Result<void> JobDesk::start(const JobPtr& job) {
   const auto slots =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(meta.concurrency * 4, 64, 2048));
   WEIR_TRY(running->journal, runtime::MappedJournal::open(job->folder + "/usage.journal", slots));
-  engine::JobOptions options{
-      .identity = {.provider = meta.provider,
-                   .model = meta.model,
-                   .account = meta.account,
-                   .endpoint = meta.endpoint,
-                   .key_digest = target.key_digest,
-                   .template_digest = "",
-                   .schema_digest = "",
-                   .input = "requests of the library",
-                   .options = ""},
-      .wish = meta.policy.wish,
-      .deadline = meta.deadline ? std::optional(meta.created_at + *meta.deadline) : std::nullopt,
-      .caching = meta.policy.caching,
-      .spend_max = most,
-      .concurrency_max = meta.concurrency,
-      .attempts_max = static_cast<std::uint32_t>(meta.policy.attempts_max),
-      .fallback_to_standard = meta.policy.fallback,
-      .fallback_timeout = meta.policy.fallback_timeout,
-      .batch_timeout = meta.policy.batch_timeout,
-      .folder = job->folder,
-      .output_path = job->output,
-      .output_max = Tokens{meta.output_max}};
+  auto options = engine_options(job->folder, job->output, meta, target.key_digest, most);
   if (target.credentials.key.empty()) {
     WEIR_TRY(const auto loaded, running->store->load());
     for (const auto& aggregate : loaded)

@@ -73,8 +73,11 @@ struct Value<Money> {
   static std::optional<Money> parse(std::string_view text);
   static std::string format(Money value);
 };
+// No lambdas for template arguments: in a header each source would have its own, under one name.
+inline std::int64_t whole(Tokens value) { return value.count; }
+inline std::int64_t whole(std::chrono::seconds value) { return value.count(); }
 /// Strong types over a whole number.
-template <class T, auto kCount>
+template <class T>
 struct WholeValue {
   static constexpr Kind kKind = Kind::kWhole;
   static std::optional<T> parse(std::string_view text) {
@@ -84,14 +87,13 @@ struct WholeValue {
     return T{static_cast<std::int64_t>(*number)};
   }
   static std::string format(T value) {
-    return Value<std::uint64_t>::format(static_cast<std::uint64_t>(kCount(value)));
+    return Value<std::uint64_t>::format(static_cast<std::uint64_t>(whole(value)));
   }
 };
 template <>
-struct Value<Tokens> : WholeValue<Tokens, [](Tokens value) { return value.count; }> {};
+struct Value<Tokens> : WholeValue<Tokens> {};
 template <>
-struct Value<std::chrono::seconds>
-    : WholeValue<std::chrono::seconds, [](std::chrono::seconds value) { return value.count(); }> {};
+struct Value<std::chrono::seconds> : WholeValue<std::chrono::seconds> {};
 template <>
 struct Value<std::chrono::days> {
   static constexpr Kind kKind = Kind::kWhole;

@@ -12,6 +12,8 @@ function(weir_embed target namespace)
             -P "${CMAKE_SOURCE_DIR}/cmake/embed.cmake"
     DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/embed.cmake" VERBATIM)
   target_sources(${target} PRIVATE "${out}")
+  # An object of its own: a program that brings other files does not look for these (tests/fifteenth).
+  set_source_files_properties("${out}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
 # weir_test_binary(NAME [LABEL label] SOURCES... LINK...): a GoogleTest program. Labels: `unit` (no process, port or

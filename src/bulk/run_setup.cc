@@ -176,7 +176,9 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("{} takes no temperature", setup->model.model->name),
                 "leave --temperature out");
-  WEIR_TRY(const auto endpoint, catalogue::endpoint_of(*setup->model.provider, options.endpoint));
+  WEIR_CHECK(provider::require_settings(*setup->model.provider, options.settings));
+  WEIR_TRY(const auto endpoint,
+           provider::endpoint_of(*setup->model.provider, options.endpoint, options.settings));
   WEIR_TRY(setup->endpoint, http::parse_url(endpoint));
   WEIR_CHECK(load_prompt(options, *setup));
   if (!setup->prompt && !needs_no_prompt(options.format))

@@ -40,6 +40,12 @@ Result<std::string> required_text(Value object, std::string_view key, const Plac
   return place.in(key).bad("text is missing");
 }
 
+std::vector<std::string> texts(Value array) {
+  std::vector<std::string> out;
+  for (const auto item : array.items()) out.push_back(Value(item).string_or(""));
+  return out;
+}
+
 std::optional<Tokens> tokens(Value value) {
   if (const auto count = value.integer()) return Tokens{*count};
   return std::nullopt;
@@ -214,8 +220,7 @@ Result<BatchLimits> parse_batch(Value value, const Place& place) {
   limits.mixed_models = value["mixed_models"].boolean().value_or(false);
   limits.cancel_keeps_results = value["cancel_keeps_results"].boolean().value_or(true);
   limits.setting = value["setting"].string_or("");
-  for (const auto host : value["result_hosts"].items())
-    limits.result_hosts.push_back(Value(host).string_or(""));
+  limits.result_hosts = texts(value["result_hosts"]);
   return limits;
 }
 
@@ -248,7 +253,11 @@ Result<Provider> parse_provider(const EmbeddedFile& file) {
   if ((*root)["endpoint_required"].boolean() != true) {
     WEIR_TRY(provider.endpoint, required_text(*root, "endpoint", place));
   }
+  for (const auto member : (*root)["endpoints"].members())
+    provider.endpoints.emplace_back(std::string(member.key), Value(member.value).string_or(""));
+  provider.settings = texts((*root)["settings"]);
   provider.key_variable = (*root)["key_variable"].string_or("");
+  provider.key_setting = (*root)["key_setting"].string_or("");
   provider.key_optional = (*root)["key_optional"].boolean().value_or(false);
   provider.checked = (*root)["checked"].string_or("");
   if (const auto batch = root->find("batch")) {

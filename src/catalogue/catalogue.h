@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/embedded.h"
@@ -72,7 +73,8 @@ struct BatchLimits {
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
   bool cancel_keeps_results = true;  // false: what a cancelled batch had done is lost, paid or not
-  std::string setting;  // without which no batch can be made, such as an account id; empty: none
+  // Without which no batch can be made, such as an account id; several with a space between. Empty: none.
+  std::string setting;
   std::vector<std::string> result_hosts;  // beside the endpoint's, where links to results may lead
 };
 
@@ -87,9 +89,14 @@ struct CacheLimits {
 
 struct Provider {
   std::string name;
-  std::string endpoint;       // default base URL; empty: must be configured
-  std::string key_variable;   // environment variable of its key
-  bool key_optional = false;  // works without one
+  std::string
+      endpoint;  // default base URL, may hold a setting as "{region}"; empty: must be configured
+  std::vector<std::pair<std::string, std::string>>
+      endpoints;  // of values of that setting for which the pattern does not hold
+  std::vector<std::string> settings;  // without which nothing can be sent
+  std::string key_variable;           // environment variable of its key
+  std::string key_setting;            // a setting that, where it is given, is the key; empty: none
+  bool key_optional = false;          // works without one
   std::optional<BatchLimits> batch;
   CacheLimits cache;
   std::vector<Model> models;

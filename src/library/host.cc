@@ -250,15 +250,19 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
   if (options.output_max.count < 1)
     return fail(ErrorKind::kInvalidArgument, "ModelOptions::output_max must be at least 1",
                 "for example 1024");
-  WEIR_TRY(const auto endpoint, catalogue::endpoint_of(*model.provider, options.endpoint));
-  WEIR_TRY(target->endpoint, http::parse_url(endpoint));
-  target->credentials.base_path = target->endpoint.target;
-  target->credentials.origin = target->endpoint.origin;
   WEIR_TRY(
       target->credentials.settings,
       config::provider_settings(model.provider->name, runtime::environment(), options.settings));
+  WEIR_CHECK(provider::require_settings(*model.provider, target->credentials.settings));
+  WEIR_TRY(const auto endpoint,
+           provider::endpoint_of(*model.provider, options.endpoint, target->credentials.settings));
+  WEIR_TRY(target->endpoint, http::parse_url(endpoint));
+  target->credentials.base_path = target->endpoint.target;
+  target->credentials.origin = target->endpoint.origin;
   target->credentials.key = options.api_key;
-  if (options.api_key.empty()) {
+  if (const auto set = provider::key_of(*model.provider, target->credentials.settings)) {
+    target->credentials.key = *set;
+  } else if (options.api_key.empty()) {
     auto key =
         runtime::key_from_environment(model.provider->key_variable, model.provider->key_optional);
     if (!key) {

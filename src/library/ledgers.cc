@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "library/host.h"
+#include "provider/settings.h"
 #include "runtime/posix_files.h"
 
 namespace weir::library {
@@ -15,8 +16,13 @@ constexpr const char* kDescriptions[] = {"target.json", "job.json"};
 
 std::string endpoint_of(const config::ModelEntry& entry, const catalogue::Catalogue& catalogue) {
   const auto* provider = catalogue.find(entry.provider);
-  const auto url =
-      http::parse_url(entry.endpoint.value_or(provider != nullptr ? provider->endpoint : ""));
+  provider::Settings settings;
+  for (const auto& [name, value] : entry.extra) settings.set(name, value);
+  const auto filled =
+      provider != nullptr
+          ? provider::endpoint_of(*provider, entry.endpoint.value_or(""), settings).value_or("")
+          : entry.endpoint.value_or("");
+  const auto url = http::parse_url(filled);
   return url ? url->origin.text() + url->target : std::string();
 }
 

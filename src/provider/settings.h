@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "catalogue/catalogue.h"
 
 namespace weir::provider {
@@ -29,6 +30,20 @@ class Settings {
  private:
   std::vector<Setting> all_;
 };
+
+/// The base URL to use: the configured one, else the provider's own, its "{region}" filled in with the setting of that name.
+/// @error kInvalidArgument neither is there, the setting is missing, or it is no part of a host's name.
+[[nodiscard]] Result<std::string> endpoint_of(const catalogue::Provider& provider,
+                                              std::string_view configured,
+                                              const Settings& settings);
+
+/// @error kInvalidArgument a setting is missing without which nothing can be sent.
+[[nodiscard]] Result<void> require_settings(const catalogue::Provider& provider,
+                                            const Settings& settings);
+
+/// The key that the settings hold, of a provider whose keys are made of several parts: the part that names it.
+[[nodiscard]] std::optional<std::string_view> key_of(const catalogue::Provider& provider,
+                                                     const Settings& settings);
 
 /// Why batches cannot be made with these settings; empty where they can.
 [[nodiscard]] std::string batch_needs(const catalogue::Provider& provider,

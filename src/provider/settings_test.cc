@@ -28,6 +28,39 @@ TEST(Settings, SecretsAreFoundButNotTold) {
   EXPECT_EQ(settings.find("awsAccessSecretKey"), "hush");
 }
 
+TEST(Settings, AnEndpointMayBeMadeOfOne) {
+  catalogue::Provider provider;
+  provider.name = "p";
+  provider.endpoint = "https://{location}-api.example.com";
+  provider.endpoints = {{"global", "https://api.example.com"}};
+  Settings settings;
+  EXPECT_EQ(endpoint_of(provider, "http://here", settings), "http://here");
+  EXPECT_TRUE(endpoint_of(provider, "", settings).error().message.contains("'location'"));
+  settings.set("location", "eu-1");
+  EXPECT_EQ(endpoint_of(provider, "", settings), "https://eu-1-api.example.com");
+  settings.set("location", "global");
+  EXPECT_EQ(endpoint_of(provider, "", settings), "https://api.example.com");
+  for (const char* other : {"", "evil.example/", "a:b", "a@b", "US", "a#"}) {
+    settings.set("location", other);
+    EXPECT_EQ(endpoint_of(provider, "", settings).error().kind, ErrorKind::kInvalidArgument)
+        << other;
+  }
+}
+
+TEST(Settings, SomeAreRequired) {
+  catalogue::Provider provider;
+  provider.name = "p";
+  Settings settings;
+  EXPECT_TRUE(require_settings(provider, settings));
+  provider.settings = {"project"};
+  EXPECT_EQ(require_settings(provider, settings).error().kind, ErrorKind::kInvalidArgument);
+  settings.set("project", "shop");
+  EXPECT_TRUE(require_settings(provider, settings));
+  EXPECT_EQ(key_of(provider, settings), std::nullopt);
+  provider.key_setting = "project";
+  EXPECT_EQ(key_of(provider, settings), "shop");
+}
+
 TEST(Settings, ABatchMayNeedOne) {
   catalogue::Provider provider;
   provider.name = "p";

@@ -54,6 +54,7 @@ struct Run {
   asio::io_context io;
   runtime::HttpClient client{io, {.connections_max = 256}};
   std::unique_ptr<engine::JobEngine> engine;
+  std::unique_ptr<runtime::AccessTokens> tokens;
   std::unique_ptr<runtime::JobDriver> driver;
   std::unique_ptr<runtime::ControlServer> control;
   bool interrupted = false;
@@ -126,7 +127,9 @@ Result<void> take_key(Run& run) {
   const auto& variable = run.setup.model.provider->key_variable;
   const auto& file = run.options.key_file;
   const bool optional = run.setup.model.provider->key_optional;
-  auto key = !file.empty()                  ? runtime::key_from_file(file)
+  const auto set = provider::key_of(*run.setup.model.provider, run.options.settings);
+  auto key = set                            ? Result<std::string>(std::string(*set))
+             : !file.empty()                ? runtime::key_from_file(file)
              : !run.options.api_key.empty() ? Result<std::string>(run.options.api_key)
                                             : runtime::key_from_environment(variable, optional);
   if (!key) {
@@ -279,8 +282,20 @@ asio::awaitable<Result<void>> probe(Run* run) {
       .origin = run->setup.endpoint.origin,
       .plan = run->setup.adapter->encode_probe(run->credentials, run->setup.model.model->name)};
   request.idle_timeout = request.total_timeout = std::chrono::seconds(30);
-  const auto sent = co_await run->client.send(std::move(request), &sink);
+  run->tokens = std::make_unique<runtime::AccessTokens>(
+      run->io, runtime::AccessTokens::Parts{.adapter = *run->setup.adapter,
+                                            .credentials = run->credentials,
+                                            .client = run->client,
+                                            .clock = *run->setup.clock,
+                                            .origin = run->setup.endpoint.origin});
+  Result<void> sent;
+  if (request.plan.access_token) {
+    sent = co_await run->tokens->send(std::move(request), &sink);
+  } else {
+    sent = co_await run->client.send(std::move(request), &sink);
+  }
   const auto where = run->setup.endpoint.origin.text();
+  if (!sent && sent.error().kind == ErrorKind::kUnauthenticated) co_return sent;
   if (!sent)
     co_return fail(ErrorKind::kUnavailable,
                    fmt::format("{} does not answer: {}", where, sent.error().message),
@@ -303,6 +318,7 @@ asio::awaitable<Result<void>> drive(Run* run) {
       run->io, run->client, *run->setup.clock, *run->engine, *run->journal,
       runtime::JobDriver::Options{.origin = run->setup.endpoint.origin,
                                   .request_timeout = run->options.request_timeout,
+                                  .tokens = run->tokens.get(),
                                   .on_progress = [run, started] {
                                     run->console.progress(
                                         run->engine->progress(),

@@ -122,7 +122,8 @@ class JobEngine {
   Result<void> on_answer(std::uint64_t call, http::Response response, Time now) {
     return noted(take_answer(call, std::move(response), now));
   }
-  /// kUnavailable: surely not sent. kDeadlineExceeded: outcome unknown. kCancelled: the driver stopped it (unknown as well).
+  /// kUnavailable, kUnauthenticated (no access token was to be had): surely not sent. kDeadlineExceeded: outcome unknown. kCancelled:
+  /// the driver stopped it (unknown as well).
   Result<void> on_failure(std::uint64_t call, const Error& error, Time now) {
     return noted(take_failure(call, error, now));
   }

@@ -265,7 +265,8 @@ Result<void> JobEngine::take_answer(std::uint64_t call, http::Response response,
 }
 
 Result<void> JobEngine::take_failure(std::uint64_t call, const Error& error, Time now) {
-  const bool not_sent = error.kind == ErrorKind::kUnavailable;
+  const bool not_sent =
+      error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kUnauthenticated;
   if (const auto found = flights_.find(call); found != flights_.end()) {
     const Flight flight = found->second;
     flights_.erase(found);

@@ -26,8 +26,12 @@ struct RequestPlan {
   std::string target;
   Headers headers;
   std::vector<BodyPiece> body;
-  /// Where it goes instead of the configured endpoint: then it carries no key, and to private addresses it does not go.
+  /// Where it goes instead of the configured endpoint: then it carries no key, and to private addresses it does not go, but for…
   std::optional<Origin> origin = std::nullopt;
+  /// …an origin that follows from the settings, not from an answer: a signature or token of ours may go there.
+  bool origin_is_known = false;
+  /// The sender adds `authorization` with the account's access token (Adapter::encode_token), fresh at that moment.
+  bool access_token = false;
 
   [[nodiscard]] std::uint64_t content_length() const {
     std::uint64_t length = 0;

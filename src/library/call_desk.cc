@@ -199,6 +199,24 @@ CallDesk::Line& CallDesk::line_of(const std::string& account) {
   return *line;
 }
 
+struct CallDesk::Keeper {
+  TargetPtr target;  // whose credentials are borrowed
+  runtime::AccessTokens tokens;
+};
+
+runtime::AccessTokens& CallDesk::tokens_of(const TargetPtr& target) {
+  auto& keeper = keepers_[target->account_key()];
+  if (!keeper)
+    keeper.reset(new Keeper{.target = target,
+                            .tokens = {calls_.io(),
+                                       {.adapter = *target->adapter,
+                                        .credentials = target->credentials,
+                                        .client = calls_.client(),
+                                        .clock = clock_,
+                                        .origin = target->endpoint.origin}}});
+  return keeper->tokens;
+}
+
 void CallDesk::hear(const std::string& account, const engine::Account::News& news) {
   calls_.post([this, account, news] { line_of(account).account.hear(news); });
 }
@@ -261,12 +279,18 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
     ticket->push(std::move(text));
   };
   CallSink sink(std::move(decoder), std::move(on_text));
-  auto sent = co_await calls_.client().send(std::move(request), &sink);
+  Result<void> sent;
+  if (request.plan.access_token) {
+    sent = co_await tokens_of(ticket->spec.target).send(std::move(request), &sink);
+  } else {
+    sent = co_await calls_.client().send(std::move(request), &sink);
+  }
   now = clock_.now();
   auto& account = line_of(target.account_key()).account;
   account.observed(target.adapter->rate_limits(sink.response.headers, now));
   if (!sent && !sink.broken) {
-    if (sent.error().kind == ErrorKind::kUnavailable) {
+    const auto kind = sent.error().kind;
+    if (kind == ErrorKind::kUnavailable || kind == ErrorKind::kUnauthenticated) {
       ticket->ledger->not_billed(attempt);
       co_return std::unexpected(std::move(sent).error());
     }

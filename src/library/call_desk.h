@@ -14,6 +14,7 @@
 #include "engine/account.h"
 #include "library/call_ledger.h"
 #include "library/loop.h"
+#include "runtime/access_tokens.h"
 #include "runtime/clock.h"
 #include "runtime/random.h"
 
@@ -66,6 +67,7 @@ class CallDesk {
     engine::Account account{512};
     engine::Account::Seat plain = account.join(), urgent = account.join(true);
   };
+  struct Keeper;  // of an account's access token
   using TicketPtr = std::shared_ptr<Ticket>;
   Result<void> enter(const TicketPtr& ticket);
   asio::awaitable<void> run(TicketPtr ticket);
@@ -77,6 +79,7 @@ class CallDesk {
   void flush();
   std::vector<CallLedger*> ledgers();
   Line& line_of(const std::string& account);
+  runtime::AccessTokens& tokens_of(const TargetPtr& target);
 
   HttpLoop& calls_;
   Loop& books_;
@@ -92,6 +95,7 @@ class CallDesk {
   // On the calls' loop only.
   runtime::SystemRandom random_;
   std::map<std::string, std::unique_ptr<Line>> lines_;
+  std::map<std::string, std::unique_ptr<Keeper>> keepers_;
   std::map<Ticket*, TicketPtr> running_;
   asio::steady_timer pulse_;
   bool beating_ = true;  // of the calls' loop

@@ -107,6 +107,7 @@ struct RunningJob {
   std::unique_ptr<runtime::SqliteStore> store;
   std::unique_ptr<runtime::MappedJournal> journal;
   std::unique_ptr<engine::JobEngine> engine;
+  std::unique_ptr<runtime::AccessTokens> tokens;
   std::unique_ptr<runtime::JobDriver> driver;
   std::size_t reasons_told = 0;
   std::uint64_t batches_told = 0;
@@ -350,10 +351,17 @@ Result<void> JobDesk::start(const JobPtr& job) {
                                                        .random = random_,
                                                        .account = account_of(target.account_key())},
                                                       now));
+  running->tokens = std::make_unique<runtime::AccessTokens>(
+      parts_.loop.io(), runtime::AccessTokens::Parts{.adapter = *target.adapter,
+                                                     .credentials = target.credentials,
+                                                     .client = parts_.loop.client(),
+                                                     .clock = parts_.clock,
+                                                     .origin = target.endpoint.origin});
   running->driver = std::make_unique<runtime::JobDriver>(
       parts_.loop.io(), parts_.loop.client(), parts_.clock, *running->engine, *running->journal,
       runtime::JobDriver::Options{.origin = target.endpoint.origin,
                                   .request_timeout = target.request_timeout,
+                                  .tokens = running->tokens.get(),
                                   .on_progress = [this, one = running.get()] { update(*one); }});
   {
     const std::scoped_lock lock(job->mutex);

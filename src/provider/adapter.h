@@ -35,6 +35,12 @@ struct Credentials {
   http::Origin origin = {};  // of the configured endpoint: where URLs in answers may lead
 };
 
+/// What is sent in the place of a key that itself is never sent. As secret as the key.
+struct AccessToken {
+  std::string value;
+  Time until;  // from then on it is refused
+};
+
 /// One paid try of a request.
 struct SyncCall {
   const Credentials& credentials;
@@ -214,6 +220,19 @@ class Adapter {
   [[nodiscard]] virtual Result<std::vector<llm::ToolCall>> tool_calls(
       const llm::Response& /*response*/) const {
     return std::vector<llm::ToolCall>{};
+  }
+
+  // Keys that only sign: a service account's. Without one nothing is exchanged.
+  /// The exchange of the credentials' key for an access token, with which plans go that say `access_token`. Safe to repeat.
+  /// @error kUnauthenticated the key cannot be used; kUnsupported there is nothing to exchange.
+  [[nodiscard]] virtual Result<http::RequestPlan> encode_token(const Credentials& /*credentials*/,
+                                                               Time /*now*/) const {
+    return fail(ErrorKind::kUnsupported, "the key is sent as it is");
+  }
+  /// @error kUnauthenticated the key was refused; kUnavailable, kRateLimited later perhaps; kBadResponse a 2xx without a token.
+  [[nodiscard]] virtual Result<AccessToken> decode_token(const http::Response& /*response*/,
+                                                         Time /*now*/) const {
+    return fail(ErrorKind::kUnsupported, "the key is sent as it is");
   }
 
   // Sync.

@@ -49,14 +49,6 @@ class CallSink final : public ResponseSink {
   bool rows_;
 };
 
-// To where an answer led: the adapter has looked whether it may, and has put no key in.
-void leave_home(ClientRequest& request) {
-  for (const auto* name : {"authorization", "x-api-key", "api-key", "x-goog-api-key"})
-    WEIR_ASSERT(!request.plan.headers.find(name).has_value());
-  request.origin = *request.plan.origin;
-  request.public_addresses_only = true;
-}
-
 }  // namespace
 
 JobDriver::JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock,
@@ -95,7 +87,7 @@ asio::awaitable<void> JobDriver::perform(engine::Call call) {
   const bool rows = call.kind == engine::Call::Kind::kRows;
   const bool step = call.kind == engine::Call::Kind::kBatchStep;
   ClientRequest request{.origin = options_.origin, .plan = std::move(call.plan)};
-  if (request.plan.origin && *request.plan.origin != options_.origin) leave_home(request);
+  set_origin(request, options_.origin);
   if (step) request.image_path = call.image_path;
   request.response_bytes_max = rows ? kRowsBytesMax : kAnswerBytesMax;
   request.idle_timeout = options_.request_timeout;
@@ -104,7 +96,13 @@ asio::awaitable<void> JobDriver::perform(engine::Call call) {
           ? options_.request_timeout
           : std::max<std::chrono::milliseconds>(kUploadTimeout, options_.request_timeout);
   CallSink sink(engine_, clock_, call.id, rows);
-  auto sent = co_await client_.send(std::move(request), &sink);
+  Result<void> sent;
+  if (request.plan.access_token) {
+    WEIR_ASSERT(options_.tokens != nullptr);
+    sent = co_await options_.tokens->send(std::move(request), &sink);
+  } else {
+    sent = co_await client_.send(std::move(request), &sink);
+  }
   --running_;
   if (sink.broken) {
     settle(std::unexpected(*sink.broken));

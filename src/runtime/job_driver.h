@@ -10,6 +10,7 @@
 
 #include "engine/job_engine.h"
 #include "http/url.h"
+#include "runtime/access_tokens.h"
 #include "runtime/clock.h"
 #include "runtime/http_client.h"
 
@@ -23,6 +24,7 @@ class JobDriver {
     http::Origin origin;
     std::chrono::milliseconds request_timeout =
         std::chrono::minutes(10);       // real time: one request, its answer included
+    AccessTokens* tokens = nullptr;     // for plans that want one
     std::function<void()> on_progress;  // about five times a second of real time
   };
   JobDriver(asio::io_context& io, HttpClient& client, RuntimeClock& clock,

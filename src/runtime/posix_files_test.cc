@@ -101,6 +101,8 @@ TEST(Secrets, AKeyComesFromTheFirstLineOfAFile) {
     EXPECT_EQ(key.error().kind, ErrorKind::kUnauthenticated);
     EXPECT_EQ(key.error().text().find("words"), std::string::npos) << "a key in an error";
   }
+  // A JSON document is a key as a whole.
+  EXPECT_EQ(key_of("\n{\"type\":\n \"x\"}\n").value(), "{\"type\":\n \"x\"}");
   EXPECT_EQ(key_from_file(folder.path("none")).error().kind, ErrorKind::kUnauthenticated);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -12,11 +13,15 @@ namespace weir::runtime {
 namespace {
 constexpr std::size_t kKeyFileBytesMax = 64 * 1024;
 
+// A service account's key is a JSON document: it signs, and is no header value.
+bool is_document(std::string_view key) { return key.starts_with('{'); }
+
 // A header value: anything but visible ASCII would split the request or be refused.
 Result<std::string> usable(std::string key, std::string_view from) {
   const auto first = key.find_first_not_of(" \t\r\n");
   const auto last = key.find_last_not_of(" \t\r\n");
   key = first == std::string::npos ? std::string() : key.substr(first, last - first + 1);
+  if (is_document(key)) return key;
   if (key.empty()) return fail(ErrorKind::kUnauthenticated, fmt::format("{} holds no key", from));
   for (const char c : key)
     if (c < 0x21 || c > 0x7e)
@@ -38,6 +43,8 @@ Result<std::string> key_from_environment(const std::string& variable, bool optio
 Result<std::string> key_from_file(const std::string& path) {
   auto bytes = read_whole_file(path, kKeyFileBytesMax);
   if (!bytes) return fail(ErrorKind::kUnauthenticated, bytes.error().message, "check --key-file");
+  const auto begin = std::min(bytes->find_first_not_of(" \t\r\n"), bytes->size());
+  if (is_document(std::string_view(*bytes).substr(begin))) return usable(*bytes, path);
   return usable(bytes->substr(0, bytes->find('\n')), path);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "json/write.h"
@@ -27,6 +28,25 @@ std::string one_line(std::string_view json) {
   std::string out(json);
   std::ranges::replace_if(out, [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return out;
+}
+
+// "https://host/a.PNG?size=1" -> "image/png"; empty where the path does not end as an image does.
+std::string_view type_by_ending(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  std::string ending(url.substr(std::min(url.rfind('.'), url.size())));
+  std::ranges::transform(ending, ending.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes{
+      {{".png", "image/png"},
+       {".jpg", "image/jpeg"},
+       {".jpeg", "image/jpeg"},
+       {".webp", "image/webp"},
+       {".heic", "image/heic"},
+       {".heif", "image/heif"}}};
+  for (const auto& [end, type] : kTypes)
+    if (ending == end) return type;
+  return {};
 }
 
 struct CallId {
@@ -114,7 +134,7 @@ class BodyWriter {
     for (std::size_t i = 0; i < blocks.size(); ++i) {
       const auto& block = blocks[i];
       if (block.image) {
-        write_image(*block.image);
+        WEIR_CHECK(write_image(*block.image));
       } else if (block.tool_call) {
         write_call(*block.tool_call, !called);
         called = true;
@@ -150,15 +170,26 @@ class BodyWriter {
 
   // {"inlineData":{"mimeType":"image/png","data":"…"}}, or {"fileData":{"fileUri":"https://…"}}
   // Doc: https://ai.google.dev/gemini-api/docs/file-input-methods (checked 2026-11-28)
-  void write_image(const llm::Image& image) {
+  Result<void> write_image(const llm::Image& image) {
+    const auto type = options_.file_types ? type_by_ending(image.url) : std::string_view();
+    if (options_.file_types && !image.url.empty() && type.empty())
+      return fail(
+          ErrorKind::kUnsupported,
+          fmt::format("{} wants the type of an image, and its address does not tell it",
+                      options_.provider),
+          "use an address that ends as .png, .jpg, .jpeg, .webp, .heic or .heif, or give the "
+          "image itself");
     out_.begin_object();
     if (image.url.empty()) {
       out_.key("inlineData").begin_object().field("mimeType", image.media_type);
       out_.field("data", image.data).end_object();
     } else {
-      out_.key("fileData").begin_object().field("fileUri", image.url).end_object();
+      out_.key("fileData").begin_object();
+      if (!type.empty()) out_.field("mimeType", type);
+      out_.field("fileUri", image.url).end_object();
     }
     out_.end_object();
+    return {};
   }
 
   // {"functionCall":{"id":"…","name":"…","args":{…}},"thoughtSignature":"…"}. Of parallel calls only

@@ -36,6 +36,7 @@ struct ErrorRule {
 struct Options {
   std::string_view provider;          // its name, for errors
   bool call_ids = true;               // function calls and responses carry ids
+  bool file_types = false;            // an image's address needs its type beside it
   std::span<const ErrorRule> errors;  // the first rule that fits decides
 };
 
@@ -50,7 +51,8 @@ inline constexpr std::size_t kStopsMax = 5;
 /// @error kInvalidArgument no model, parts that llm::check_parts() refuses, a tool result without
 /// the call that it answers ahead of it, a tool choice without tools; kUnsupported a ready-made
 /// body, a cache mark, more than kStopsMax stop sequences, a seed that is no 32-bit integer, an
-/// answer format beside tools on models before Gemini 3: the format has none of them. Doc:
+/// answer format beside tools on models before Gemini 3: the format has none of them; under
+/// Options::file_types an image by an address that does not end as one of its types. Doc:
 /// https://ai.google.dev/gemini-api/docs/thought-signatures (checked 2026-11-23)
 [[nodiscard]] Result<std::string> encode_body(const Options& options, const llm::Request& request);
 

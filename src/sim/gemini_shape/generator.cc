@@ -49,6 +49,7 @@ void write_usage(json::Writer& out, const Content& content, bool whole) {
                    content.image_tokens);
   if (tokens.cache_read > 0) write_modalities(out, "cacheTokensDetails", tokens.cache_read, 0);
   write_count(out, "thoughtsTokenCount", content.thoughts);
+  if (content.created) out.field("trafficType", "ON_DEMAND");
   out.end_object();
 }
 
@@ -78,6 +79,7 @@ std::string chunk(const Content& content, std::string_view text, bool call,
   out.field("index", std::int64_t{0}).end_object().end_array();
   write_usage(out, content, !reason.empty());
   out.field("modelVersion", content.model).field("responseId", content.id);
+  if (content.created) out.field("createTime", to_rfc3339(*content.created));
   return out.end_object().take();
 }
 
@@ -93,6 +95,7 @@ bool calls(const Content& content) { return !content.tool.empty() && !content.ge
 Checked<const ModelRow*> Generator::find_model(std::string_view model,
                                                std::string_view method) const {
   if (const ModelRow* row = prices_.find(model)) return row;
+  if (traits_.no_model != nullptr) return refuse(traits_.no_model(model), 404);
   return refuse("models/" + std::string(model) +
                     " is not found for API version v1beta, or is not supported for " +
                     std::string(method) +
@@ -135,6 +138,7 @@ Checked<Content> Generator::generate(const GenerateRequest& request, const Conte
   content.id = make_id("", seed, context.number, 23);
   content.call_id = make_id("", seed ^ 0xCA11, context.number, 8);
   content.signs = is_gemini_3(request.model);
+  if (traits_.tells_times) content.created = context.start;
   content.image_tokens = prompt.image_tokens;
   content.thoughts = think(request, seed, context.number);
   content.generated = sim::generate(

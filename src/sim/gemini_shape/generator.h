@@ -2,6 +2,7 @@
 // One generated content: implicit cache, answer, usage, price. The same for a sync request and for a
 // row of a batch.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Content {
   std::string model;
   std::string tool;
   std::string call_id;
-  bool signs = false;  // its call carries a thought signature
+  bool signs = false;           // its call carries a thought signature
+  std::optional<Time> created;  // where the provider tells it
   Generated generated;
   std::int64_t thoughts = 0;  // tokens of them; billed as output
   std::int64_t image_tokens = 0;

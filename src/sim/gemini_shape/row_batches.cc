@@ -122,15 +122,16 @@ void RowBatches::run_row(Batch& batch) {
   const auto line = parser_.parse(
       std::string_view(*batch.bytes).substr(batch.lines[row].offset, batch.lines[row].length));
   WEIR_ASSERT(line.has_value());  // all lines were read when it was made
-  const auto [key, body] = read_row(*line);
+  const Row asked = read_row(*line);
+  const auto& key = asked.key;
   const RowFate fate = row_fate(batch.faults, seed, batch.number, row, key);
   const auto fails = [&](const ApiError& error) {
     ++batch.failed;
-    batch.ran.push_back({failed_row(key, error), start, fate, std::nullopt});
+    batch.ran.push_back({failed_row(asked, error), start, fate, std::nullopt});
   };
   if (fate.missing) return;
   if (fate.error) return fails(row_error(*fate.error));
-  const auto request = read_generate(*batch.row, batch.model, body);
+  const auto request = read_generate(*batch.row, batch.model, asked.request);
   if (!request) return fails(request.error());
   const bool hits = draw(seed, "batch hit", number).unit() < world_.options.batch_hit_rate;
   const auto content = generator_.generate(*request, {.account = batch.account,
@@ -144,7 +145,7 @@ void RowBatches::run_row(Batch& batch) {
   const Time finished_at =
       std::min(last, start + content->latency.first_byte + content->latency.rest);
   ++batch.succeeded;
-  batch.ran.push_back({answered_row(key, *content), finished_at, fate,
+  batch.ran.push_back({answered_row(asked, *content), finished_at, fate,
                        BillRow{.attempt_id = key,
                                .account = batch.account,
                                .provider = traits().provider,

@@ -73,6 +73,7 @@ class RowBatches {
   struct Row {
     std::string key;
     json::Value request;
+    json::Value line;
   };
 
   /// A new batch of these lines, with the faults that its creation set off. All of the lines can be
@@ -86,8 +87,8 @@ class RowBatches {
   [[nodiscard]] bool has_ended(const Batch& batch, Time now) const;
 
   virtual Row read_row(json::Value line) const = 0;
-  virtual std::string answered_row(std::string_view key, const Content& content) const = 0;
-  virtual std::string failed_row(std::string_view key, const ApiError& error) const = 0;
+  virtual std::string answered_row(const Row& row, const Content& content) const = 0;
+  virtual std::string failed_row(const Row& row, const ApiError& error) const = 0;
   /// The batch has ended with results: puts the output where it can be read.
   virtual void keep(Batch& batch) = 0;
 

@@ -2,6 +2,7 @@
 // How a simulated provider of the Gemini shape differs from the Gemini Developer API: a constant of
 // its folder.
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/time.h"
@@ -14,6 +15,9 @@ struct Traits {
   // documented; the life is short of what is promised for Vertex AI (24 hours at most).
   std::int64_t cache_step = 128;
   Duration cache_life = std::chrono::hours(1);
+  bool tells_times = false;  // answers carry the time of their creation, usage the kind of traffic
+  std::string (*no_model)(std::string_view model) =
+      nullptr;  // text of the 404, where it is its own
   // Batches.
   bool partial_results = false;  // a cancelled or expired batch keeps, and bills, what it had run
   bool ordered_results = true;   // results come in the order of the input

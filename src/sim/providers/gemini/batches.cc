@@ -129,22 +129,21 @@ Reply Batches::create(Call& call, std::string_view model) {
 }
 
 Batches::Row Batches::read_row(json::Value line) const {
-  return {.key = line["key"].string_or(""), .request = line["request"]};
+  return {.key = line["key"].string_or(""), .request = line["request"], .line = line};
 }
 
-std::string Batches::answered_row(std::string_view key,
-                                  const gemini_shape::Content& content) const {
+std::string Batches::answered_row(const Row& row, const gemini_shape::Content& content) const {
   json::Writer out;
   out.begin_object();
-  if (!key.empty()) out.field("key", key);
+  if (!row.key.empty()) out.field("key", row.key);
   out.key("response").raw(gemini_shape::response_body(content)).end_object();
   return out.take();
 }
 
-std::string Batches::failed_row(std::string_view key, const ApiError& error) const {
+std::string Batches::failed_row(const Row& row, const ApiError& error) const {
   json::Writer out;
   out.begin_object();
-  if (!key.empty()) out.field("key", key);
+  if (!row.key.empty()) out.field("key", row.key);
   out.key("error").raw(gemini_shape::status_json(error)).end_object();
   return out.take();
 }

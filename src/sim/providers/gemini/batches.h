@@ -25,9 +25,9 @@ class Batches final : public gemini_shape::RowBatches {
   gemini_shape::Checked<NewBatch> read_create(const Call& call, const ModelRow& row,
                                               std::string_view model, json::Value body);
   [[nodiscard]] Row read_row(json::Value line) const override;
-  [[nodiscard]] std::string answered_row(std::string_view key,
+  [[nodiscard]] std::string answered_row(const Row& row,
                                          const gemini_shape::Content& content) const override;
-  [[nodiscard]] std::string failed_row(std::string_view key,
+  [[nodiscard]] std::string failed_row(const Row& row,
                                        const gemini_shape::ApiError& error) const override;
   void keep(Batch& batch) override;
   [[nodiscard]] std::string operation_json(const Batch& batch, Time now) const;

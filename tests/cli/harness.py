@@ -28,6 +28,7 @@ KEY_VARIABLES = {
     "openAI": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
     "gemini": "GOOGLE_API_KEY",
+    "vertexAI": "GOOGLE_OAUTH_ACCESS_TOKEN",
     "groq": "GROQ_API_KEY",
     "together": "TOGETHER_API_KEY",
     "azureOpenAI": "AZURE_OPENAI_API_KEY",
@@ -41,6 +42,7 @@ MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet
 # Of the providers that only test_matrix and test_every_provider run.
 OTHER_MODELS = {
     "gemini": "gemini/gemini-2.5-flash",
+    "vertexAI": "vertexAI/gemini-2.5-flash",
     "groq": "groq/openai/gpt-oss-20b",
     "together": "together/openai/gpt-oss-20b",
     "azureOpenAI": "azureOpenAI/gpt-5.4-mini",
@@ -53,7 +55,8 @@ OTHER_MODELS = {
 HAS_BATCHES = {provider: provider not in ("ollama", "openAICompatible") for provider in (*MODELS, *OTHER_MODELS)}
 
 # What `weir run` has to be told besides.
-OPTIONS = {"fireworks": ["--set", "accountId=acme"]}
+OPTIONS = {"fireworks": ["--set", "accountId=acme"],
+           "vertexAI": ["--set", "project=shop", "--set", "bucket=gs://pail/weir"]}
 
 # Outcomes as the ledger stores them.
 BILLED, UNKNOWN = 0, 1
@@ -185,7 +188,7 @@ def _text(file):
 
 def environment_with(**variables):
     """The environment of a child: no key of the caller's, whatever is set here."""
-    out = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    out = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_ACCESS_TOKEN"))}
     out.update(variables)
     return out
 

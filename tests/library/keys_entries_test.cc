@@ -1,4 +1,10 @@
 // What the keys of an entry change.
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include <memory>
+
 #include "config/load.h"
 #include "config/show.h"
 #include "keys.h"
@@ -87,6 +93,61 @@ void account() {
   EXPECT_EQ(without.routes(), "sync");
   EXPECT_EQ(with.recorder().count("POST /fireworks/v1/accounts/acme/batchInferenceJobs?"), 1);
   EXPECT_EQ(without.recorder().mentions("/v1/accounts/"), 0);
+}
+
+Setup vertex(const std::string& keys) {
+  return {.keys = keys, .provider = "vertexAI", .model = "gemini-2.5-flash"};
+}
+
+void project() {
+  World shop(vertex("project: shop")), store(vertex("project: store"));
+  EXPECT_EQ(shop.ask() + store.ask(), "");
+  EXPECT_EQ(shop.recorder().count("POST /vertexAI/v1/projects/shop/locations/us-central1/"), 1);
+  EXPECT_EQ(store.recorder().count("POST /vertexAI/v1/projects/store/locations/us-central1/"), 1);
+}
+
+void location() {
+  World here(vertex("project: p, location: global")), there(vertex("project: p, location: eu"));
+  EXPECT_EQ(here.ask() + there.ask(), "");
+  EXPECT_EQ(here.recorder().count("POST /vertexAI/v1/projects/p/locations/global/"), 1);
+  EXPECT_EQ(there.recorder().count("POST /vertexAI/v1/projects/p/locations/eu/"), 1);
+}
+
+// A service account's key, made on the spot, for YAML within single quotes.
+std::string account_key() {
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_RSA_gen(2048), EVP_PKEY_free);
+  const std::unique_ptr<BIO, void (*)(BIO*)> pem(BIO_new(BIO_s_mem()), BIO_free_all);
+  EXPECT_EQ(PEM_write_bio_PrivateKey(pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr),
+            1);
+  char* bytes = nullptr;
+  const auto size = BIO_get_mem_data(pem.get(), &bytes);
+  std::string escaped;
+  for (const char c : std::string(bytes, static_cast<std::size_t>(size)))
+    escaped += c == '\n' ? std::string("\\n") : std::string(1, c);
+  return R"({"type":"service_account","client_email":"weir@shop","private_key":")" + escaped +
+         R"("})";
+}
+
+// It signs for tokens, and is never sent itself.
+void service_account() {
+  auto setup = vertex("project: p, serviceAccountJson: '" + account_key() + "'");
+  setup.simulator = "--time-scale 1";  // a token lives for an hour
+  World with(setup);
+  EXPECT_EQ(with.ask() + with.ask(), "");
+  EXPECT_EQ(with.recorder().count("POST /vertexAI/token "), 1);
+  EXPECT_EQ(with.recorder().mentions("Bearer ya29."), 2);
+  EXPECT_EQ(with.recorder().mentions("PRIVATE KEY"), 0);
+  World broken(vertex("project: p, serviceAccountJson: '{}'"));
+  EXPECT_THAT(broken.ask(), HasSubstr("unauthenticated"));
+  EXPECT_EQ(broken.recorder().count(""), 0);
+  // Jobs have tokens of their own.
+  World batch(vertex("project: p, bucket: 'gs://pail/weir', serviceAccountJson: '" + account_key() +
+                     "', " + kBatching));
+  EXPECT_EQ(batch.routes(), "batch");
+  EXPECT_GE(batch.recorder().count("POST /vertexAI/token "), 1U);
+  EXPECT_EQ(batch.recorder().count(
+                "POST /vertexAI/v1/projects/p/locations/us-central1/batchPredictionJobs "),
+            1);
 }
 
 void temperature() {
@@ -293,6 +354,9 @@ Behaviours behaviours_of_entries() {
           {c + "endpoint", endpoint},
           {c + "organizationId", organization},
           {c + "accountId", account},
+          {c + "project", project},
+          {c + "location", location},
+          {c + "serviceAccountJson", service_account},
           {c + "temperature", temperature},
           {c + "batchingEnabled", batching_enabled},
           {c + "batchMaxSize", batch_max_size},
@@ -322,7 +386,7 @@ Behaviours behaviours_of_entries_without_adapter() {
       is_kept("embedding", provider, "model: m, " + others, key, one, other);
     };
   };
-  const std::string vertex = "project: p", bedrock = "region: r";
+  const std::string bedrock = "region: r";
   of("azureOpenAI", "endpoint: 'https://a.example'", "deploymentName", "a", "b");
   of("bedrock", "awsSessionToken: t", "region", "a", "b");
   of("bedrock", bedrock + ", awsAccessSecretKey: s", "awsAccessKeyId", "key-one", "key-two");
@@ -332,9 +396,14 @@ Behaviours behaviours_of_entries_without_adapter() {
   of("bedrock", bedrock, "customProvider", "a", "b");
   of("bedrock", bedrock, "bucket", "'s3://a/b'", "'s3://c/d'");
   of("bedrock", bedrock, "role", "a", "b");
-  of("vertexAI", "location: l", "project", "a", "b");
-  of("vertexAI", vertex, "location", "a", "b");
-  of("vertexAI", vertex, "serviceAccountJson", "key-one", "key-two");
+  const auto of_vertex = [&](const std::string& others, const std::string& key) {
+    out["embedding[].configuration." + key] = [=] {
+      is_kept("embedding", "vertexAI", "model: m, " + others, key, "a", "b");
+    };
+  };
+  of_vertex("location: l", "project");
+  of_vertex("project: p", "location");
+  of_vertex("project: p", "serviceAccountJson");
 
   // Nothing of the library embeds yet: what stands here is checked, kept and shown.
   const auto embeds = [&](const std::string& key, const std::string& one,

@@ -10,7 +10,7 @@
 namespace weir::simulation {
 namespace {
 
-constexpr std::array<Service, 11> kServices{{
+constexpr std::array<Service, 12> kServices{{
     {.provider = "openAI",
      .model = "gpt-5.4-nano",
      .listing = "/files?limit=1000",
@@ -24,8 +24,7 @@ constexpr std::array<Service, 11> kServices{{
     {.provider = "fireworks",
      .model = "accounts/fireworks/models/gpt-oss-20b",
      .batches_die_whole = true,
-     .setting = "accountId",
-     .setting_value = "acme"},
+     .settings = "accountId=acme"},
     {.provider = "gemini",
      .model = "gemini-2.5-flash",
      .passing_error = "INTERNAL",
@@ -35,6 +34,10 @@ constexpr std::array<Service, 11> kServices{{
     {.provider = "ollama", .model = "llama3.2", .batches = false},
     {.provider = "openAICompatible", .model = "deepseek-chat", .batches = false},
     {.provider = "together", .model = "openai/gpt-oss-20b"},
+    {.provider = "vertexAI",
+     .model = "gemini-2.5-flash",
+     .passing_error = "INTERNAL",
+     .settings = "project=shop location=us-central1 bucket=gs://pail/weir"},
     {.provider = "xai", .model = "grok-4.3"},
 }};
 
@@ -59,7 +62,11 @@ provider::Credentials credentials_of(const Service& service) {
   provider::Credentials out{.base_path = base_path_of(service.provider),
                             .key = "sk-simulation",
                             .origin = {.tls = false, .host = std::string(kHost), .port = 80}};
-  if (!service.setting.empty()) out.settings.set(service.setting, service.setting_value);
+  for (auto left = service.settings; !left.empty();) {
+    const auto one = left.substr(0, left.find(' '));
+    left.remove_prefix(std::min(one.size() + 1, left.size()));
+    out.settings.set(one.substr(0, one.find('=')), one.substr(one.find('=') + 1));
+  }
   return out;
 }
 

@@ -18,7 +18,7 @@ struct Service {
   bool batches = true;
   // A batch that is cancelled or expires gives no results, of finished rows neither.
   bool batches_die_whole = false;
-  std::string_view setting = {}, setting_value = {};
+  std::string_view settings = {};  // "name=value", with a space between
 };
 
 /// Of every endpoint.

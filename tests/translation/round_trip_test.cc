@@ -27,7 +27,8 @@ class Provider {
 
   sim::Reply send(const llm::Request& request) {
     const provider::Credentials credentials{.base_path = std::string(meeting_of(name_).base_path),
-                                            .key = "key-1"};
+                                            .key = "key-1",
+                                            .settings = settings_of(name_)};
     auto plan = adapter_.encode_sync(request, {credentials, "attempt"}).value();
     http::Request out{.method = plan.method,
                       .target = std::move(plan.target),
@@ -58,15 +59,15 @@ class Provider {
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
-                         ::testing::Values("anthropic", "openAI", "gemini", "groq", "together",
-                                           "azureOpenAI", "ollama", "openAICompatible", "xai",
-                                           "mistral", "fireworks"));
+                         ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
+                                           "together", "azureOpenAI", "ollama", "openAICompatible",
+                                           "xai", "mistral", "fireworks"));
 // Of providers that can be told which tool to call, and that check what calls and results belong together.
 class Calls : public RoundTrip {};
 INSTANTIATE_TEST_SUITE_P(Providers, Calls,
-                         ::testing::Values("anthropic", "openAI", "gemini", "groq", "together",
-                                           "azureOpenAI", "openAICompatible", "xai", "mistral",
-                                           "fireworks"));
+                         ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
+                                           "together", "azureOpenAI", "openAICompatible", "xai",
+                                           "mistral", "fireworks"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -133,7 +134,8 @@ TEST_P(Calls, TheSimulatorSeesABrokenConversation) {
   auto request = sample(GetParam());
   request.messages[2].content[0].tool_result->tool_call_id = "call_2";
   // Gemini's format needs the name that belongs to the id: nothing is sent at all.
-  if (std::string_view(GetParam()) == "gemini") {
+  const std::string_view name = GetParam();
+  if (name == "gemini" || name == "vertexAI") {
     std::string out;
     EXPECT_EQ(provider.adapter().encode_item("id", request, out).error().kind,
               ErrorKind::kInvalidArgument);
@@ -208,6 +210,7 @@ void any_request_is_taken(std::string name) {
 RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByGemini, ()) { any_request_is_taken("gemini"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByVertex, ()) { any_request_is_taken("vertexAI"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByTogether, ()) { any_request_is_taken("together"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByAzure, ()) { any_request_is_taken("azureOpenAI"); }

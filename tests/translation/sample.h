@@ -27,6 +27,7 @@ inline const Meeting& meeting_of(std::string_view provider) {
       {.name = "anthropic", .model = "claude-sonnet-5", .base_path = "/anthropic"},
       {.name = "openAI", .model = "gpt-6-sol", .base_path = "/openAI/v1"},
       {.name = "gemini", .model = "gemini-3.8-flash", .base_path = "/gemini"},
+      {.name = "vertexAI", .model = "gemini-3.8-flash", .base_path = "/vertexAI"},
       {.name = "groq", .model = "openai/gpt-oss-20b", .base_path = "/groq/openai/v1"},
       {.name = "together", .model = "openai/gpt-oss-20b", .base_path = "/together/v1"},
       {.name = "azureOpenAI", .model = "gpt-4.1", .base_path = "/azureOpenAI/openai/v1"},
@@ -44,6 +45,16 @@ inline const Meeting& meeting_of(std::string_view provider) {
   for (const auto& meeting : kMeetings)
     if (meeting.name == provider) return meeting;
   std::abort();
+}
+
+/// Settings without which nothing can be sent, of whoever has such.
+inline provider::Settings settings_of(std::string_view provider) {
+  provider::Settings out;
+  if (provider == "vertexAI") {
+    out.set("project", "shop");
+    out.set("location", "us-central1");
+  }
+  return out;
 }
 
 inline std::string model_of(std::string_view provider) {

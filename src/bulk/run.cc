@@ -280,7 +280,8 @@ asio::awaitable<Result<void>> probe(Run* run) {
   runtime::CollectingSink sink;
   runtime::ClientRequest request{
       .origin = run->setup.endpoint.origin,
-      .plan = run->setup.adapter->encode_probe(run->credentials, run->setup.model.model->name)};
+      .plan = run->setup.adapter->encode_probe_at(run->credentials, run->setup.model.model->name,
+                                                  run->setup.clock->now())};
   request.idle_timeout = request.total_timeout = std::chrono::seconds(30);
   run->tokens = std::make_unique<runtime::AccessTokens>(
       run->io, runtime::AccessTokens::Parts{.adapter = *run->setup.adapter,

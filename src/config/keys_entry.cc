@@ -46,6 +46,7 @@ void add_provider_keys(Keys& keys) {
        .about = "Deployment that serves the model."},
       {.name = "region",
        .access = extra(),
+       .variable = "AWS_REGION",
        .providers = "bedrock",
        .required = "bedrock",
        .about = "AWS region, such as us-east-1."},

@@ -145,7 +145,7 @@ Result<bool> JobEngine::send_item(const PlanEntry& entry, Time now) {
   flight.reads = flight.marked && entry.waits_for != PlanEntry::kNobody;
   flight.attempt = AttemptId::make(now, parts_.random);
   const std::string attempt = flight.attempt.text();
-  auto plan = parts_.adapter.encode_sync(request, {parts_.credentials, attempt});
+  auto plan = parts_.adapter.encode_sync(request, {parts_.credentials, attempt, now});
   if (!plan) {
     WEIR_CHECK(end_rejected(item, {.id = id, .line = line}, plan.error()));
     return true;

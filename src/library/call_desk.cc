@@ -259,7 +259,7 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
   auto now = clock_.now();
   const auto id = AttemptId::make(now, random_);
   const auto id_text = id.text();
-  auto plan = target.adapter->encode_sync(ticket->spec.request, {target.credentials, id_text});
+  auto plan = target.adapter->encode_sync(ticket->spec.request, {target.credentials, id_text, now});
   if (!plan) co_return std::unexpected(std::move(plan).error());
   const auto ceiling = ceiling_of(ticket->spec, plan->content_length(), now);
   auto begun = ticket->ledger->begin(id, ceiling, now);

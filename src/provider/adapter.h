@@ -45,6 +45,7 @@ struct AccessToken {
 struct SyncCall {
   const Credentials& credentials;
   std::string_view attempt_id;  // sent as x-client-request-id, so that a bill row can be matched
+  Time now = {};                // for providers whose requests are signed with the time
 };
 
 /// What the step machine may know of its batch.
@@ -252,6 +253,13 @@ class Adapter {
   /// A cheap authenticated GET that costs nothing: tells a wrong key before anything is sent.
   [[nodiscard]] virtual http::RequestPlan encode_probe(const Credentials& credentials,
                                                        std::string_view model) const = 0;
+
+  /// The same where requests are signed with the time.
+  [[nodiscard]] virtual http::RequestPlan encode_probe_at(const Credentials& credentials,
+                                                          std::string_view model,
+                                                          Time /*now*/) const {
+    return encode_probe(credentials, model);
+  }
 
   // Batch.
   [[nodiscard]] virtual ImageFormat image_format() const = 0;

@@ -50,7 +50,8 @@ asio::awaitable<void> send_reply(runtime::Exchange* exchange, Serving* serving, 
     co_return;
   }
   const auto type = reply.head.headers.find("content-type").value_or("");
-  const bool stream = type.starts_with("text/event-stream");
+  const bool stream = type.starts_with("text/event-stream") ||
+                      type.starts_with("application/vnd.amazon.eventstream");
   std::optional<std::uint64_t> length;
   if (const auto declared = reply.head.headers.find("content-length")) {
     std::uint64_t value = 0;

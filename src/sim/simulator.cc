@@ -65,7 +65,8 @@ void keep_bytes(Reply& reply, std::size_t bytes) {
 
 bool is_stream(const Reply& reply) {
   const auto type = reply.head.headers.find("content-type");
-  return type && type->starts_with("text/event-stream");
+  return type && (type->starts_with("text/event-stream") ||
+                  type->starts_with("application/vnd.amazon.eventstream"));
 }
 
 void apply(const FaultRule& rule, Reply& reply) {

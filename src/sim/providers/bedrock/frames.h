@@ -1,0 +1,12 @@
+#pragma once
+// Messages of an event stream, written with checksums of its own.
+// Doc: https://smithy.io/2.0/aws/amazon-eventstream.html (checked 2026-11-27)
+#include <string>
+#include <string_view>
+
+namespace weir::sim::bedrock {
+
+/// An event of that type with JSON in it.
+std::string event_frame(std::string_view type, std::string_view json);
+
+}  // namespace weir::sim::bedrock

@@ -74,5 +74,48 @@ TEST(Settings, ABatchMayNeedOne) {
   EXPECT_EQ(batch_needs(provider, settings), "");
 }
 
+TEST(Settings, BatchesMayNeedSeveral) {
+  catalogue::Provider provider;
+  provider.name = "bedrock";
+  provider.batch.emplace();
+  provider.batch->setting = "bucket role";
+  Settings settings;
+  EXPECT_NE(batch_needs(provider, settings).find("'bucket'"), std::string::npos);
+  settings.set("bucket", "b");
+  EXPECT_NE(batch_needs(provider, settings).find("'role'"), std::string::npos);
+  settings.set("role", "r");
+  EXPECT_EQ(batch_needs(provider, settings), "");
+}
+
+TEST(Settings, AnEndpointMayHoldOne) {
+  catalogue::Provider provider;
+  provider.name = "bedrock";
+  provider.endpoint = "https://runtime.{region}.example";
+  Settings settings;
+  EXPECT_EQ(endpoint_of(provider, "http://proxy/{region}", settings).value(),
+            "http://proxy/{region}");
+  const auto missing = endpoint_of(provider, "", settings);
+  EXPECT_EQ(missing.error().kind, ErrorKind::kInvalidArgument);
+  EXPECT_NE(missing.error().text().find("--set region="), std::string::npos);
+  settings.set("region", "eu-west-1");
+  EXPECT_EQ(endpoint_of(provider, "", settings).value(), "https://runtime.eu-west-1.example");
+  // A key goes where the host says.
+  for (const auto* bad : {"evil.example/", "a@b", "A", ""}) {
+    settings.set("region", bad);
+    EXPECT_EQ(endpoint_of(provider, "", settings).error().kind, ErrorKind::kInvalidArgument) << bad;
+  }
+}
+
+TEST(Settings, OneMayBeTheKey) {
+  catalogue::Provider provider;
+  provider.name = "bedrock";
+  Settings settings;
+  settings.set("id", "key-id", true);
+  EXPECT_EQ(key_of(provider, settings), std::nullopt);
+  provider.key_setting = "id";
+  EXPECT_EQ(key_of(provider, settings), "key-id");
+  EXPECT_EQ(key_of(provider, Settings()), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::provider

@@ -36,6 +36,7 @@ KEY_VARIABLES = {
     "ollama": "OLLAMA_API_KEY",
     "mistral": "MISTRAL_API_KEY",
     "fireworks": "FIREWORKS_API_KEY",
+    "bedrock": "AWS_ACCESS_KEY_ID",
     "openAICompatible": None,  # none: a key comes from a file
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
@@ -50,13 +51,22 @@ OTHER_MODELS = {
     "ollama": "ollama/llama3.2",
     "mistral": "mistral/mistral-small-2603",
     "fireworks": "fireworks/accounts/fireworks/models/gpt-oss-20b",
+    "bedrock": "bedrock/anthropic.claude-sonnet-5",
     "openAICompatible": "openAICompatible/deepseek-chat",
 }
 HAS_BATCHES = {provider: provider not in ("ollama", "openAICompatible") for provider in (*MODELS, *OTHER_MODELS)}
+# Fewer items are no batch.
+BATCH_MIN = {"bedrock": 100}
 
 # What `weir run` has to be told besides.
-OPTIONS = {"fireworks": ["--set", "accountId=acme"],
-           "vertexAI": ["--set", "project=shop", "--set", "bucket=gs://pail/weir"]}
+OPTIONS = {
+    "fireworks": ["--set", "accountId=acme"],
+    "bedrock": ["--set", "region=us-east-1", "--set", "bucket=s3://jobs/weir",
+                "--set", "role=arn:aws:iam::123456789012:role/batch"],
+    "vertexAI": ["--set", "project=shop", "--set", "bucket=gs://pail/weir"],
+}
+# Keys of several parts: the other variables that belong to a key. The simulator's secrets follow from their ids.
+MORE_VARIABLES = {"bedrock": lambda key: {"AWS_SECRET_ACCESS_KEY": f"secret-of-{key}"}}
 
 # Outcomes as the ledger stores them.
 BILLED, UNKNOWN = 0, 1
@@ -208,7 +218,8 @@ class Job:
         self.key = key or f"key-{os.getpid()}-{number}"
         self.output = pathlib.Path(folder, f"answers-{number}.jsonl")
         variable = KEY_VARIABLES[provider]
-        self.environment = environment_with(**({variable: self.key} if variable else {}))
+        more = MORE_VARIABLES.get(provider, lambda key: {})(self.key)
+        self.environment = environment_with(**({variable: self.key} if variable else {}), **more)
         if not variable:
             key_file = pathlib.Path(folder, f"key-{number}")
             key_file.write_text(self.key, encoding="utf-8")

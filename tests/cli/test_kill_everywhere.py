@@ -243,7 +243,8 @@ class KillEverywhere(harness.CliTest):
                     self.check(job)
 
     def check_small(self, provider, route):
-        self.begin(provider, route, COUNT)
+        least = harness.BATCH_MIN.get(provider, 0) if route == "batch" else 0
+        self.begin(provider, route, max(COUNT, least))
         self.sweep(self.points(), route)
 
     def check_many(self, provider, route):

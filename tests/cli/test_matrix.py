@@ -292,6 +292,34 @@ class Further(Matrix):
         del job.command[at - 1:at + 1]
         self.assert_one_line_error(job.run(), 2, "bucket", "--set")
 
+    def test_bedrock_refuses_a_wrong_secret_and_tells_what_batches_need(self):
+        job = self.job("bedrock", "--route", "sync")
+        job.environment["AWS_SECRET_ACCESS_KEY"] = "another"
+        self.assert_one_line_error(job.run(), 2, "refused the key", "403")
+        self.assertEqual(job.bill(), [])
+        job = self.job("bedrock", "--route", "batch")
+        role = next(at for at, part in enumerate(job.command) if str(part).startswith("role="))
+        del job.command[role - 1:role + 1]
+        self.assert_one_line_error(job.run(), 2, "'role'", "--set")
+        job = self.job("bedrock", "--set", "awsAccessSecretKey=hush")
+        self.assert_one_line_error(job.run(), 2, "a secret does not belong on a command line")
+
+    def test_bedrock_small_jobs_take_the_sync_route(self):
+        source, named, records = documents.write_job(self, 60)
+        job = harness.Job(self.folder, self.simulator, "bedrock", source, *named)
+        self.assert_code(job.run(), 0)
+        self.assert_answered_once(job, [record["id"] for record in records])
+        self.assertEqual({row["route"] for row in job.bill()}, {"sync"})
+        self.assert_ledger_equals_bill(job)
+
+    def test_bedrock_stopped_jobs_keep_what_they_had_done(self):
+        with harness.Simulator(faults=[fault("slow_batch", "batch_create", seconds=72000)], time_scale=300) as simulator:
+            job = self.job("bedrock", "--route", "batch", "--deadline", "4h", simulator=simulator)
+            self.assert_code(job.run(), 0)
+            self.assert_answered_once(job, [document["id"] for document in self.documents])
+            self.assertEqual({row["route"] for row in job.bill()}, {"batch", "sync"})
+            self.assert_ledger_equals_bill(job)
+
     def test_fireworks_without_its_account_takes_the_sync_route(self):
         job = self.job("fireworks")
         job.command = [part for part in job.command if part not in ("--set", "accountId=acme")]
@@ -324,8 +352,8 @@ class Further(Matrix):
             self.assertIn("destroyed", job.report_text())
 
 
-# The least hit rate of requests, sync and batch: mistral has no cache in batches, vertexAI's wants a longer prefix.
-FURTHER_HITS = {"mistral": (0.9, 0), "fireworks": (0.9, 0.3), "vertexAI": (-1, 0)}
+# The least hit rate of requests, sync and batch: mistral and bedrock have no cache in batches, vertexAI's wants a longer prefix.
+FURTHER_HITS = {"mistral": (0.9, 0), "fireworks": (0.9, 0.3), "vertexAI": (-1, 0), "bedrock": (0.9, 0)}
 
 
 def load_tests(loader, _tests, _pattern):

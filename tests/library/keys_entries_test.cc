@@ -386,16 +386,24 @@ Behaviours behaviours_of_entries_without_adapter() {
       is_kept("embedding", provider, "model: m, " + others, key, one, other);
     };
   };
+  // What they change is tested beside the adapter and end to end.
+  const auto with_adapter = [&](const std::string& others, const std::string& key,
+                                const std::string& one, const std::string& other) {
+    for (const std::string kind : {"llm", "embedding"})
+      out[kind + "[].configuration." + key] = [=] {
+        is_kept(kind, "bedrock", "model: m, " + others, key, one, other);
+      };
+  };
   const std::string bedrock = "region: r";
   of("azureOpenAI", "endpoint: 'https://a.example'", "deploymentName", "a", "b");
-  of("bedrock", "awsSessionToken: t", "region", "a", "b");
-  of("bedrock", bedrock + ", awsAccessSecretKey: s", "awsAccessKeyId", "key-one", "key-two");
-  of("bedrock", bedrock + ", awsAccessKeyId: i", "awsAccessSecretKey", "key-one", "key-two");
-  of("bedrock", bedrock, "awsSessionToken", "token-one", "token-two");
-  of("bedrock", bedrock, "provider", "anthropic", "amazon");
-  of("bedrock", bedrock, "customProvider", "a", "b");
-  of("bedrock", bedrock, "bucket", "'s3://a/b'", "'s3://c/d'");
-  of("bedrock", bedrock, "role", "a", "b");
+  with_adapter("awsSessionToken: t", "region", "a", "b");
+  with_adapter(bedrock + ", awsAccessSecretKey: s", "awsAccessKeyId", "key-one", "key-two");
+  with_adapter(bedrock + ", awsAccessKeyId: i", "awsAccessSecretKey", "key-one", "key-two");
+  with_adapter(bedrock, "awsSessionToken", "token-one", "token-two");
+  with_adapter(bedrock, "provider", "anthropic", "amazon");
+  with_adapter(bedrock, "customProvider", "a", "b");
+  with_adapter(bedrock, "bucket", "'s3://a/b'", "'s3://c/d'");
+  with_adapter(bedrock, "role", "a", "b");
   const auto of_vertex = [&](const std::string& others, const std::string& key) {
     out["embedding[].configuration." + key] = [=] {
       is_kept("embedding", "vertexAI", "model: m, " + others, key, "a", "b");

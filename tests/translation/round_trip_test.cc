@@ -61,13 +61,13 @@ class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
                          ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
                                            "together", "azureOpenAI", "ollama", "openAICompatible",
-                                           "xai", "mistral", "fireworks"));
+                                           "xai", "mistral", "fireworks", "bedrock"));
 // Of providers that can be told which tool to call, and that check what calls and results belong together.
 class Calls : public RoundTrip {};
 INSTANTIATE_TEST_SUITE_P(Providers, Calls,
                          ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
                                            "together", "azureOpenAI", "openAICompatible", "xai",
-                                           "mistral", "fireworks"));
+                                           "mistral", "fireworks", "bedrock"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -126,6 +126,12 @@ TEST_P(Calls, OfToolsThatMustBeCalledAndThatMustNot) {
   request.tool_choice.kind = Kind::kRequired;
   EXPECT_EQ(provider.answer(request).finish, llm::FinishReason::kToolUse);
   request.tool_choice.kind = Kind::kNone;
+  if (!meeting_of(GetParam()).no_tool) {  // what cannot be said is not sent
+    std::string out;
+    EXPECT_EQ(provider.adapter().encode_item("id", request, out).error().kind,
+              ErrorKind::kUnsupported);
+    return;
+  }
   EXPECT_EQ(provider.answer(request).finish, llm::FinishReason::kStop);
 }
 
@@ -178,6 +184,8 @@ llm::Request any_request(std::string_view provider) {
     out.messages.push_back(std::move(user));
   }
   if (some(1) == 1 && meeting_of(provider).stops) out.stop = {words()};
+  if (out.tools.empty() && meeting_of(provider).calls_need_tools)
+    out.tools.push_back({.name = "tool", .description = "", .parameters_json = "{}"});
   return out;
 }
 
@@ -219,6 +227,7 @@ RC_GTEST_PROP(AnyRequest, IsTakenByCompatible, ()) { any_request_is_taken("openA
 RC_GTEST_PROP(AnyRequest, IsTakenByXai, ()) { any_request_is_taken("xai"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByMistral, ()) { any_request_is_taken("mistral"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByFireworks, ()) { any_request_is_taken("fireworks"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByBedrock, ()) { any_request_is_taken("bedrock"); }
 
 }  // namespace
 }  // namespace weir::translation

@@ -20,6 +20,8 @@ struct Meeting {
   std::string_view name, model, base_path;
   bool stops = true;
   bool batches = true;
+  bool no_tool = true;            // it can be told that no tool may be called
+  bool calls_need_tools = false;  // a conversation with calls wants the tools as well
 };
 
 inline const Meeting& meeting_of(std::string_view provider) {
@@ -41,6 +43,11 @@ inline const Meeting& meeting_of(std::string_view provider) {
       {.name = "fireworks",
        .model = "accounts/fireworks/models/kimi-k3",
        .base_path = "/fireworks"},
+      {.name = "bedrock",
+       .model = "anthropic.claude-sonnet-5",
+       .base_path = "/bedrock",
+       .no_tool = false,
+       .calls_need_tools = true},
   };
   for (const auto& meeting : kMeetings)
     if (meeting.name == provider) return meeting;

@@ -53,6 +53,33 @@ TEST_F(JobBatch, EveryRowAnswersItsItem) {
   EXPECT_EQ(engine->progress().reserved.pico, 0);
 }
 
+TEST_F(JobBatch, ResultsInAnAvroFile) {
+  adapter.avro = true;
+  run_batch_to_collect();
+  const auto text = [](std::string_view value) {  // of at most 63 bytes
+    return std::string(1, static_cast<char>(value.size() * 2)) + std::string(value);
+  };
+  const std::string sync = "0123456789abcdef";
+  const auto block = [&](std::uint64_t sequence) {
+    return "\x02" + text(text(row_id(sequence) + " ok 10 0 2")) + sync;
+  };
+  const auto head = std::string("Obj\1\x02", 5) + text("avro.schema") + text("\"string\"") +
+                    std::string("\0", 1) + sync;
+  // The first breaks off: what came of it is kept, and it is asked for again.
+  rows(head + block(2) + block(0).substr(0, 9));
+  turn();
+  turn_after(10s);
+  answer("poll", 200, "ended");
+  turn();
+  EXPECT_EQ(store.batch(1).rows, 1U);
+  rows(head + block(2) + block(0) + block(1));
+  end_batch();
+  EXPECT_TRUE(turn().done);
+  EXPECT_EQ(output().size(), 3U);
+  EXPECT_EQ(ledger().size(), 3U);
+  EXPECT_EQ(store.batch(1).duplicates, 0U);
+}
+
 TEST_F(JobBatch, ResultsInPages) {
   adapter.rows_member = "rows";
   run_batch_to_collect();

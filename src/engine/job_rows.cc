@@ -49,6 +49,9 @@ Result<void> JobEngine::take_rows_end(std::uint64_t call, Time now) {
   WEIR_ASSERT(run.splitter.has_value());
   batch_calls_.erase(found);
   if (const auto* page = run.splitter->page()) return page_ended(run, *page, now);
+  if (const auto* avro = run.splitter->avro())
+    if (auto whole = avro->end(); !whole)
+      return artefact_failed(run, std::move(whole).error(), now);
   bool ours = true, cut = false;
   Result<void> failed;
   run.splitter->finish([&](const json::LineSplitter::Line& line) {

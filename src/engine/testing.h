@@ -191,6 +191,7 @@ class WordAdapter final : public provider::Adapter {
   [[nodiscard]] Result<provider::Row> decode_row(std::string_view artefact, std::string_view line,
                                                  Time now) const override;
   std::string rows_member;  // not empty: results are pages, the last one of which says no "more"
+  bool avro = false;        // results are an Avro file
 };
 
 /// Items "text 0", "text 1", …; some are rejected. Texts grow to `bytes`.

@@ -82,10 +82,11 @@ Result<Step> WordAdapter::next(std::string_view state, const BatchEvent& event,
                                const provider::BatchContext& context) const {
   using Kind = BatchEvent::Kind;
   const auto collect = [&](std::uint64_t before) {
-    return step(
-        "collect",
-        provider::Collect{
-            .artefact = "results", .plan = {}, .rows_member = rows_member, .rows_before = before});
+    return step("collect", provider::Collect{.artefact = "results",
+                                             .plan = {},
+                                             .rows_member = rows_member,
+                                             .rows_before = before,
+                                             .avro = avro});
   };
   if (event.kind == Kind::kSettle) {
     using How = provider::Settlement::How;

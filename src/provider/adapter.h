@@ -112,6 +112,7 @@ struct Collect {
   /// says (where the next page is) comes back with kCollected; the machine answers with the next Collect of the artefact.
   std::string rows_member = {};
   std::uint64_t rows_before = 0;  // in the artefact's earlier pages
+  bool avro = false;              // an Avro object container: each record comes as a row of JSON
 };
 /// The machine is done; no more events but kSettle.
 struct Finished {

@@ -174,7 +174,8 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
        .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
        .sync_time = engine::sync_time_expected(sums.items, options.concurrency),
        .caching = options.caching,
-       .batch_needs = provider::batch_needs(*setup.model.provider, options.settings)},
+       .batch_needs = provider::batch_needs(*setup.model.provider, options.settings),
+       .answer_format = setup.schema != nullptr},
       trie.finish());
   if (!planned) return stop(planned.error(), ExitCode::kUsage);
   const auto* plan = &planned->job;

@@ -72,6 +72,7 @@ struct BatchLimits {
   Duration create_visibility_max{};        // after it, a create that is not listed was not made
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
+  bool answer_format = true;         // false: a batch cannot be told an answer's schema
   bool cancel_keeps_results = true;  // false: what a cancelled batch had done is lost, paid or not
   // Without which no batch can be made, such as an account id; several with a space between. Empty: none.
   std::string setting;

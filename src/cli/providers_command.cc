@@ -110,6 +110,7 @@ void write_row(const Row& row, json::Writer& out) {
                  std::chrono::duration_cast<std::chrono::seconds>(p.batch->window).count())
           .field("price_percentage", std::int64_t{row.batch_percent})
           .field("mixed_models", p.batch->mixed_models)
+          .field("answer_format", p.batch->answer_format)
           .field("cancel_keeps_results", p.batch->cancel_keeps_results)
           .field("cached_tokens", to_text(row.stacking))
           .end_object();

@@ -48,6 +48,9 @@ Result<void> JobEngine::begin(Time now) {
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("the job has {} items, at most {} are possible", job_.items, kItemsMax),
                 "split the input");
+  // As a rule all items have the same.
+  if (const auto first = job_.items > 0 ? parts_.source.item(0) : Result<Item>(Item{}))
+    formats_ = first->request.format.has_value();
   WEIR_CHECK(plan::check_wish(plan_input(now)));
   WEIR_TRY(log_,
            ResultLog::open(parts_.files, options_.folder, options_.output_path, job_.items, 0, {}));

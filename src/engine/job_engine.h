@@ -407,6 +407,7 @@ class JobEngine {
   std::unordered_map<std::uint64_t, std::uint64_t> batch_calls_;   // call -> batch number
   std::map<std::uint64_t, BatchRun> batches_;                      // running ones, by number
   std::optional<Planning> planning_;
+  bool formats_ = false;  // requests want answers of a schema: decides the route
   std::optional<Filling> filling_;
   std::uint64_t batches_ended_ = 0, batches_held_ = 0;
   // Provider's ids of batches that ended or are held, and of those that are held unsure: a few bytes a batch.

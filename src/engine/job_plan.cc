@@ -28,7 +28,8 @@ plan::PlanInput JobEngine::plan_input(Time now) const {
                             ? parts_.known_hits->observed(
                                   hits_key(), parts_.provider.cache.batch_hit_rate_expected, now)
                             : std::nullopt,
-      .batch_needs = provider::batch_needs(parts_.provider, parts_.credentials.settings)};
+      .batch_needs = provider::batch_needs(parts_.provider, parts_.credentials.settings),
+      .answer_format = formats_};
 }
 
 plan::PrefixStats::Key JobEngine::hits_key() const {
@@ -75,6 +76,8 @@ Result<void> JobEngine::plan_item(std::uint64_t item) {
     p.trie.add({});
     return {};
   }
+  // Where a batch was asked for, a request that it cannot be told fails by itself.
+  if (options_.wish != plan::RouteWish::kBatch) formats_ |= source_item->request.format.has_value();
   p.trie.add(p.blocks.of(source_item->request, item));
   job_.shape.prompt_tokens += p.blocks.tokens();
   return {};

@@ -49,8 +49,14 @@ Money uncached(const PlanInput& input, Route route) {
       {static_cast<__int128>(input.shape.prompt_tokens) * rates.input.pico_per_token});
 }
 
+// Of the models that have batches at all.
+bool says_format(const PlanInput& input) {
+  return !input.answer_format || input.provider.batch->answer_format;
+}
+
 bool can_batch(const PlanInput& input) {
-  return input.provider.batch && input.model.batch && input.batch_needs.empty();
+  return input.provider.batch && input.model.batch && input.batch_needs.empty() &&
+         says_format(input);
 }
 
 // Why a batch is not admissible; empty when it is.
@@ -59,6 +65,8 @@ std::string batch_obstacle(const PlanInput& input) {
   if (!input.model.batch)
     return fmt::format("{} has no batch price for {}", input.provider.name, input.model.name);
   if (!input.batch_needs.empty()) return input.batch_needs;
+  if (!says_format(input))
+    return fmt::format("{} takes no answer schema in a batch", input.provider.name);
   if (input.shape.items < kBatchItemsMin) return "a single item is not worth a batch";
   if (const auto least = input.provider.batch->requests_min; input.shape.items < least)
     return fmt::format("{} takes at least {} items in a batch", input.provider.name, least);
@@ -138,7 +146,7 @@ Result<PlannedJob> plan_job(const PlanInput& input, PrefixTree tree) {
     batch_cost = expected(Route::kBatch, estimate);
   }
   const bool batch =
-      out.job.batch_admissible && (input.wish == RouteWish::kBatch || batch_cost <= sync_cost);
+      out.job.batch_admissible && (input.wish == RouteWish::kBatch || batch_cost < sync_cost);
   auto& job = out.job;
   job.route = batch ? Route::kBatch : Route::kSync;
   out.prefixes =

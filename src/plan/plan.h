@@ -53,6 +53,7 @@ struct PlanInput {
   bool caching = true;                   // false: nothing of ours
   std::optional<double> batch_hit_rate;  // observed; else the catalogue's
   std::string batch_needs = {};          // why this account cannot make batches; empty: it can
+  bool answer_format = false;            // the answers must follow a schema
 };
 
 struct PlannedJob {
@@ -64,7 +65,7 @@ struct PlannedJob {
 /// @error kUnsupported batch was asked for, and the model has none.
 Result<void> check_wish(const PlanInput& input);
 
-/// The cheapest admissible route in expectation, and how its prefixes are cached. `tree` holds the job's items, or as many of the
+/// The cheapest admissible route in expectation (a batch that saves nothing is not waited for), and how its prefixes are cached. `tree` holds the job's items, or as many of the
 /// first as are planned at once: what it shows is taken for the rest as well. @error as check_wish.
 Result<PlannedJob> plan_job(const PlanInput& input, PrefixTree tree);
 

@@ -205,6 +205,34 @@ TEST(PlanJob, ABatchThatTheModelHasNotIsAnError) {
   EXPECT_EQ(plan_job(input, {}).error().kind, ErrorKind::kUnsupported);
 }
 
+TEST(PlanJob, ABatchThatCannotBeToldTheSchemaIsNone) {
+  auto provider = *catalogue().find("openAI");
+  provider.batch->answer_format = false;
+  const PlanInput plain{.provider = provider,
+                        .model = *catalogue::resolve(catalogue(), "openAI/gpt-4.1-mini")->model,
+                        .shape = {.items = 10},
+                        .now = kNow};
+  EXPECT_EQ(plan_job(plain, tree_of({.items = 10, .variable = 100}))->job.route, Route::kBatch);
+  PlanInput input{.provider = provider, .model = plain.model, .shape = plain.shape, .now = kNow};
+  input.answer_format = true;
+  const auto plan = plan_job(input, tree_of({.items = 10, .variable = 100}));
+  EXPECT_EQ(plan->job.route, Route::kSync);
+  EXPECT_THAT(plan->job.reason, HasSubstr("no answer schema in a batch"));
+  input.wish = RouteWish::kBatch;
+  EXPECT_EQ(check_wish(input).error().kind, ErrorKind::kUnsupported);
+}
+
+// A provider that publishes no batch price: nothing is saved, so nobody waits.
+TEST(PlanJob, ABatchThatSavesNothingIsNotWaitedFor) {
+  auto model = *catalogue::resolve(catalogue(), "openAI/gpt-4.1-mini")->model;
+  for (auto& row : model.prices) row.batch = row.sync;
+  PlanInput input{
+      .provider = *catalogue().find("openAI"), .model = model, .shape = {.items = 10}, .now = kNow};
+  EXPECT_EQ(plan_job(input, tree_of({.items = 10, .variable = 100}))->job.route, Route::kSync);
+  input.wish = RouteWish::kBatch;
+  EXPECT_EQ(plan_job(input, tree_of({.items = 10, .variable = 100}))->job.route, Route::kBatch);
+}
+
 // 10 items, nothing shared: 10 x (100 tokens x 2.00 + 150 x 10.00) dollars a million, half of it in a batch.
 TEST(PlanJob, TheExpectationIsTokensTimesPrices) {
   const auto plan = plan_of(kSonnet, {.items = 10, .variable = 100}, RouteWish::kAuto).job;

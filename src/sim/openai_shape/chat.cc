@@ -123,7 +123,8 @@ Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext
   answer.generated = generate(
       world_, {.prompt = prompt.texts, .document = prompt.document, .schema = request.schema},
       request.output_max);
-  if (request.body["response_format"]["type"].string() == "json_object" && !answer.generated.cut) {
+  if (request.body["response_format"]["type"].string() == "json_object" && !request.schema &&
+      !answer.generated.cut) {
     json::Writer wrapped;
     wrapped.begin_object().field("answer", answer.generated.text).end_object();
     answer.generated.text = wrapped.take();

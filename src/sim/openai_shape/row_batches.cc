@@ -61,6 +61,10 @@ RowBatches::Row RowBatches::read_row(const Batch& /*batch*/, json::Value line) c
   return {.custom_id = line["custom_id"].string_or(""), .body = line["body"]};
 }
 
+Checked<ChatRequest> RowBatches::read_request(const Batch& batch, json::Value body) const {
+  return read_chat(traits(), chat_.prices(), body, batch.model);
+}
+
 std::optional<std::string> RowBatches::unrun_row(const Batch& /*batch*/, std::uint64_t /*number*/,
                                                  std::string_view /*custom_id*/,
                                                  bool /*expired*/) const {
@@ -114,7 +118,7 @@ void RowBatches::run_row(Batch& batch) {
   };
   if (fate.missing) return;
   if (fate.error) return fails(row_error(traits(), *fate.error));
-  auto request = read_chat(traits(), chat_.prices(), body, batch.model);
+  auto request = read_request(batch, body);
   if (!request) return fails(request.error());
   const bool hits = draw(seed, "batch hit", number).unit() < world_.options.batch_hit_rate;
   auto answer = chat_.complete(*request, {.account = batch.account,

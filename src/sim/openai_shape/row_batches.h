@@ -79,6 +79,8 @@ class RowBatches {
   /// Once, when the batch begins to run: why it fails as a whole, or nothing.
   virtual std::optional<BatchError> validate(Batch& batch) = 0;
   virtual Row read_row(const Batch& batch, json::Value line) const;
+  /// The request of a row's body. A chat completion's, unless the provider's are of another format.
+  virtual Checked<ChatRequest> read_request(const Batch& batch, json::Value body) const;
   virtual std::string answered_row(const Batch& batch, std::uint64_t number,
                                    std::string_view custom_id, const ChatAnswer& answer) const = 0;
   virtual std::string failed_row(const Batch& batch, std::uint64_t number,

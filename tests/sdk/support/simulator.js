@@ -97,6 +97,11 @@ export class Simulator {
     return `${this.url}/anthropic`;
   }
 
+  /** Another provider's base URL, by the path that its SDK puts its own behind. */
+  at(path) {
+    return this.url + path;
+  }
+
   async #own(path, key) {
     const headers = key ? { authorization: `Bearer ${key}` } : {};
     const response = await fetch(`${this.url}/_sim/${path}`, { headers });

@@ -1,0 +1,118 @@
+// The official `@google/genai` SDK: contents, streams, schemas, functions, errors, a batch over a file.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ApiError, GoogleGenAI } from '@google/genai';
+import { answerSchema, documents, instructions } from './support/documents.js';
+import { assertAllRows, assertBilled, ids, jsonl, parsed } from './support/chat.js';
+import { Simulator, errorOf, until } from './support/simulator.js';
+
+const model = 'gemini-2.5-flash';
+let simulator;
+// The SDK asks for v1 by itself; batches and schemas of JSON Schema are documented for v1beta.
+const clientOf = (apiKey) =>
+  new GoogleGenAI({ apiKey, httpOptions: { baseUrl: simulator.at('/gemini'), apiVersion: 'v1beta' } });
+
+before(async () => {
+  simulator = await Simulator.start({ timeScale: 600 });
+});
+after(() => simulator?.stop());
+
+const config = { systemInstruction: instructions };
+const outputOf = (usage) => (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0);
+
+describe('contents', () => {
+  test('an answer with its usage', async () => {
+    const answer = await clientOf('AIza-chat').models.generateContent({
+      model,
+      contents: documents[0].text,
+      config,
+    });
+    assert.equal(answer.candidates[0].finishReason, 'STOP');
+    assert.ok(answer.text.length > 0);
+    const usage = answer.usageMetadata;
+    assertBilled(await simulator.bill('AIza-chat'), {
+      rows: 1,
+      input: usage.promptTokenCount,
+      output: outputOf(usage),
+    });
+  });
+
+  test('an answer of a schema', async () => {
+    const answer = await clientOf('AIza-schema').models.generateContent({
+      model,
+      contents: documents[1].text,
+      config: { ...config, responseMimeType: 'application/json', responseJsonSchema: answerSchema },
+    });
+    assert.equal(JSON.parse(answer.text).section, documents[1].section);
+  });
+
+  test('a stream, with the usage at its end', async () => {
+    const stream = await clientOf('AIza-stream').models.generateContentStream({
+      model,
+      contents: documents[2].text,
+      config,
+    });
+    let text = '';
+    let usage;
+    for await (const chunk of stream) {
+      text += chunk.text ?? '';
+      usage = chunk.usageMetadata ?? usage;
+    }
+    assert.ok(text.length > 0);
+    assert.ok(usage.promptTokenCount > 1000);
+  });
+
+  test('a function that must be called', async () => {
+    const answer = await clientOf('AIza-call').models.generateContent({
+      model,
+      contents: documents[3].text,
+      config: {
+        ...config,
+        tools: [{ functionDeclarations: [{ name: 'file_under', parametersJsonSchema: answerSchema }] }],
+        toolConfig: { functionCallingConfig: { mode: 'ANY' } },
+      },
+    });
+    const [call] = answer.functionCalls;
+    assert.equal(call.name, 'file_under');
+    assert.equal(call.args.section, documents[3].section);
+  });
+
+  test('a refused key is its ApiError', async () => {
+    const error = await errorOf(
+      clientOf('invalid-key').models.generateContent({ model, contents: 'x' }),
+    );
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 400);
+  });
+});
+
+test('a batch over a file', async () => {
+  const client = clientOf('AIza-batch');
+  const lines = documents.map((document, i) => ({
+    key: ids[i],
+    request: { contents: [{ role: 'user', parts: [{ text: document.text }] }] },
+  }));
+  const file = await client.files.upload({
+    file: new Blob([jsonl(lines)], { type: 'application/jsonl' }),
+    config: { displayName: 'job', mimeType: 'application/jsonl' },
+  });
+  const made = await client.batches.create({
+    model,
+    src: file.name,
+    config: { displayName: 'sections' },
+  });
+  const batch = await until(async () => {
+    const now = await client.batches.get({ name: made.name });
+    return now.state === 'JOB_STATE_SUCCEEDED' && now;
+  });
+  const at = `/gemini/download/v1beta/${batch.dest.fileName}:download?alt=media`;
+  const answer = await fetch(simulator.at(at), { headers: { 'x-goog-api-key': 'AIza-batch' } });
+  const rows = parsed(await answer.text());
+  assertAllRows(rows, (row) => row.key);
+  const usages = rows.map((row) => row.response.usageMetadata);
+  assertBilled(await simulator.bill('AIza-batch'), {
+    rows: 5,
+    input: usages.reduce((all, usage) => all + usage.promptTokenCount, 0),
+    output: usages.reduce((all, usage) => all + outputOf(usage), 0),
+  });
+});

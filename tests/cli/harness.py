@@ -37,6 +37,7 @@ KEY_VARIABLES = {
     "mistral": "MISTRAL_API_KEY",
     "fireworks": "FIREWORKS_API_KEY",
     "bedrock": "AWS_ACCESS_KEY_ID",
+    "cohere": "COHERE_API_KEY",
     "openAICompatible": None,  # none: a key comes from a file
 }
 MODELS = {"openAI": "openAI/gpt-5.4-nano", "anthropic": "anthropic/claude-sonnet-5"}
@@ -52,11 +53,14 @@ OTHER_MODELS = {
     "mistral": "mistral/mistral-small-2603",
     "fireworks": "fireworks/accounts/fireworks/models/gpt-oss-20b",
     "bedrock": "bedrock/anthropic.claude-sonnet-5",
+    "cohere": "cohere/command-r7b-12-2024",
     "openAICompatible": "openAICompatible/deepseek-chat",
 }
 HAS_BATCHES = {provider: provider not in ("ollama", "openAICompatible") for provider in (*MODELS, *OTHER_MODELS)}
 # Fewer items are no batch.
 BATCH_MIN = {"bedrock": 100}
+# Whose batches cannot be told a schema: such jobs have none.
+SCHEMALESS = {"cohere"}
 
 # What `weir run` has to be told besides.
 OPTIONS = {

@@ -227,16 +227,18 @@ class Further(Matrix):
 
     def test_faults(self):
         source, named, self.documents = documents.write_job(self, self.count)
+        # Where a batch takes no schema, the job has none; by the standard API it has.
+        cases = [(provider, case) for provider in (*FURTHER_HITS, *sorted(harness.SCHEMALESS)) for case in FAULTY]
 
         def run(provider, case):
+            schema = case.route != "batch" or provider not in harness.SCHEMALESS
             with harness.Simulator(faults=case.faults) as simulator:
-                job = harness.Job(self.folder, simulator, provider, source, *named, "--route", case.route,
-                                  "--timeout", "2s")
+                job = harness.Job(self.folder, simulator, provider, source, *(named if schema else named[:2]),
+                                  "--route", case.route, "--timeout", "2s")
                 return job, job.run(), job.bill()
 
         with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            ends = {(provider, case.name): (case, pool.submit(run, provider, case))
-                    for provider in FURTHER_HITS for case in FAULTY}
+            ends = {(provider, case.name): (case, pool.submit(run, provider, case)) for provider, case in cases}
         for (provider, name), (case, end) in ends.items():
             with self.subTest(provider=provider, case=name):
                 job, outcome, bill = end.result()
@@ -319,6 +321,36 @@ class Further(Matrix):
             self.assert_answered_once(job, [document["id"] for document in self.documents])
             self.assertEqual({row["route"] for row in job.bill()}, {"batch", "sync"})
             self.assert_ledger_equals_bill(job)
+
+    def test_batches_that_take_no_schema(self):
+        for provider in sorted(harness.SCHEMALESS):
+            with self.subTest(provider=provider):
+                source, named, self.documents = documents.write_job(self, self.count)
+                job = harness.Job(self.folder, self.simulator, provider, source, *named)
+                self.assert_code(job.run(), 0)
+                self.assertEqual({row["route"] for row in job.bill()}, {"sync"})
+                self.assertIn(f"{provider} takes no answer schema in a batch", job.report_text())
+                refused = harness.Job(self.folder, self.simulator, provider, source, *named, "--route", "batch")
+                self.assert_one_line_error(refused.run(), 2, "no answer schema in a batch", "--route")
+                self.assertEqual(refused.bill(), [])
+                # Without one it may be, and is only where it is asked for: no price of batches is published.
+                for route, expected in (("batch", "batch"), ("auto", "sync")):
+                    job = harness.Job(self.folder, self.simulator, provider, source, *named[:2], "--route", route)
+                    self.assert_code(job.run(), 0)
+                    self.assert_answered_once(job, [document["id"] for document in self.documents])
+                    self.assert_ledger_equals_bill(job)
+                    self.assertEqual({(row["route"], row["delivered"]) for row in job.bill()}, {(expected, True)})
+                    self.assertEqual(USD(job.report()["cost"]["saved_by_batch_usd"]), 0)
+                self.assertEqual(self.simulator.state()[provider]["files"], 0, "what was uploaded and read is deleted")
+
+    def test_cohere_a_cancelled_batch_keeps_what_it_had_done(self):
+        source, named, self.documents = documents.write_job(self, self.count)
+        with harness.Simulator(faults=[fault("slow_batch", "batch_create", seconds=72000)], time_scale=300) as simulator:
+            job = harness.Job(self.folder, simulator, "cohere", source, *named[:2], "--route", "batch", "--deadline", "4h")
+            self.assert_code(job.run(), 0)
+            self.assert_answered_once(job, [document["id"] for document in self.documents])
+            self.assert_ledger_equals_bill(job)
+            self.assertEqual({row["route"] for row in job.bill()}, {"batch", "sync"})
 
     def test_fireworks_without_its_account_takes_the_sync_route(self):
         job = self.job("fireworks")

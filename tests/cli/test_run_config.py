@@ -206,7 +206,7 @@ class RunConfig(harness.CliTest):
         self.refused("--config", self.config("temperature: 0.5"),
                      words=[f"{config}:5:20: claude-sonnet-5 takes no temperature", "leave 'temperature' out"])
         self.refused("--config", self.config(provider="cohere", model="command-a"),
-                     words=[f"{config}:", "cohere/command-a"])
+                     words=[f"{config}:", "cohere has no model 'command-a'"])
         self.refused("--config", self.config(), "--model", "openAI/gpt-5.4-nano",
                      words=["weir.yaml: 'llm' has no entry of openAI (add one"])
         self.refused("--config", self.config(rest="workloads:\n  - name: nightly\n"), "--workload", "nightli",

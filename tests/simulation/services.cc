@@ -21,6 +21,7 @@ constexpr std::array<Service, 12> kServices{{
      .passing_error = "api_error",
      .closely = true},
     {.provider = "azureOpenAI", .model = "gpt-5.4-mini"},
+    {.provider = "cohere", .model = "command-r7b-12-2024"},
     {.provider = "fireworks",
      .model = "accounts/fireworks/models/gpt-oss-20b",
      .batches_die_whole = true,

@@ -61,7 +61,7 @@ class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
                          ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
                                            "together", "azureOpenAI", "ollama", "openAICompatible",
-                                           "xai", "mistral", "fireworks", "bedrock"));
+                                           "xai", "mistral", "fireworks", "bedrock", "cohere"));
 // Of providers that can be told which tool to call, and that check what calls and results belong together.
 class Calls : public RoundTrip {};
 INSTANTIATE_TEST_SUITE_P(Providers, Calls,
@@ -228,6 +228,7 @@ RC_GTEST_PROP(AnyRequest, IsTakenByXai, ()) { any_request_is_taken("xai"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByMistral, ()) { any_request_is_taken("mistral"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByFireworks, ()) { any_request_is_taken("fireworks"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByBedrock, ()) { any_request_is_taken("bedrock"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByCohere, ()) { any_request_is_taken("cohere"); }
 
 }  // namespace
 }  // namespace weir::translation

@@ -48,6 +48,10 @@ inline const Meeting& meeting_of(std::string_view provider) {
        .base_path = "/bedrock",
        .no_tool = false,
        .calls_need_tools = true},
+      {.name = "cohere",
+       .model = "command-r7b-12-2024",
+       .base_path = "/cohere",
+       .stops = false},  // rows of batches have none
   };
   for (const auto& meeting : kMeetings)
     if (meeting.name == provider) return meeting;

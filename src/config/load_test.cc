@@ -61,7 +61,7 @@ llm:
     configuration: {model: gpt-5.4, endpoint: "https://x.openai.azure.com", deploymentName: d1}
   - provider: vertexAI
     configuration:
-      model: gemini-3-pro
+      model: gemini-2.5-pro
       project: p1
       location: europe-west1
       serviceAccountJson: '{"type":"service_account"}'
@@ -283,7 +283,7 @@ TEST(Load, DefaultsOfAWorkloadHold) {
 }
 
 TEST(Load, LocationOfVertexHasADefault) {
-  const auto config = load_text(entry_with({"project: p"}, "vertexAI", "gemini-3-pro")).config;
+  const auto config = load_text(entry_with({"project: p"}, "vertexAI", "gemini-2.5-pro")).config;
   EXPECT_EQ(config.llm.at(0).extra.at("location"), "us-central1");
 }
 

@@ -73,14 +73,14 @@ TEST(Show, ValuesOriginsAndMasks) {
   const auto config =
       load_text(
           entry_with({"region: eu-1", "apiKey: sk-hidden", "awsAccessKeyId: AKIAhidden",
-                      "awsAccessSecretKey: hidden", "awsSessionToken: hidden", "batchMaxSize: 5"},
+                      "awsAccessSecretKey: hidden", "awsSessionToken: hidden", "batchMaxSize: 500"},
                      "bedrock"),
           {{"LLM_METRICS_ENABLED", "false"}}, {{"observe", "true", "--observe"}})
           .config;
   const auto text = show_text(config);
   EXPECT_THAT(text, Not(HasSubstr("hidden")));
   EXPECT_THAT(text, testing::ContainsRegex("apiKey +\\*\\*\\*\\* +weir.yaml:6\n"));
-  EXPECT_THAT(text, testing::ContainsRegex("batchMaxSize +5 +weir.yaml:10\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("batchMaxSize +500 +weir.yaml:10\n"));
   EXPECT_THAT(text, testing::ContainsRegex("batchTimeoutSeconds +86400 +built-in\n"));
   EXPECT_THAT(text, testing::ContainsRegex("enableMetrics +false +LLM_METRICS_ENABLED\n"));
   EXPECT_THAT(text, testing::ContainsRegex("\nobserve +true +--observe\n"));
@@ -88,7 +88,7 @@ TEST(Show, ValuesOriginsAndMasks) {
   EXPECT_THAT(listing, Not(HasSubstr("hidden")));
   json::Parser parser;
   ASSERT_TRUE(parser.parse(listing).has_value());
-  EXPECT_THAT(listing, HasSubstr(R"({"key":"llm[0].configuration.batchMaxSize","value":5,)"
+  EXPECT_THAT(listing, HasSubstr(R"({"key":"llm[0].configuration.batchMaxSize","value":500,)"
                                  R"("origin":"file","name":"weir.yaml","line":10,"column":21})"));
   EXPECT_THAT(listing, HasSubstr(R"({"key":"llm[0].configuration.cacheTTL","value":null,)"));
 }

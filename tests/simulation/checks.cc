@@ -213,7 +213,8 @@ void check_provider(Check& c) {
     const auto left = stored["files"].integer_or(-1);
     const auto explained = static_cast<std::int64_t>(c.world.undeletable()) +
                            static_cast<std::int64_t>(c.world.untold_uploads()) +
-                           kOutputsMax * static_cast<std::int64_t>(c.world.untold_creates());
+                           kOutputsMax * static_cast<std::int64_t>(c.world.untold_creates()) +
+                           (1 + kOutputsMax) * static_cast<std::int64_t>(c.world.unswept());
     if (left < 0 || left > explained)
       c.find("{} files are left at the provider, {} explained", left, explained);
     return;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/hash.h"
@@ -150,6 +151,8 @@ void draw_clock(Rules& rules, Scenario& s) {
   if (s.wish == plan::RouteWish::kSync) s.clock_wrong_max = std::chrono::hours(48);
   else if (s.provider == "openAI") s.clock_wrong_max = std::chrono::minutes(4);
   else s.clock_wrong_max = std::chrono::seconds(5);
+  if (const auto most = service_of(s.provider).clock_wrong_max)
+    s.clock_wrong_max = std::min(s.clock_wrong_max, *most);
 }
 
 void draw_job(Random& random, const Service* service, Scenario& s) {
@@ -166,6 +169,7 @@ void draw_job(Random& random, const Service* service, Scenario& s) {
     if (!service->batches) s.wish = plan::RouteWish::kSync;
   }
   s.items = between(10, random.below(3) == 0 ? 120 : 40);
+  if (service != nullptr && s.wish == plan::RouteWish::kBatch) s.items += service->items_min;
   s.long_prefix = random.below(4) == 0;
   if (random.below(4) == 0) s.rejected = 0.15;
   if (random.below(4) == 0) s.unfit = 0.1;
@@ -258,11 +262,12 @@ Scenario Scenario::draw(std::uint64_t seed, const Service* service) {
 
 Scenario Scenario::small(std::string provider, std::string model, plan::RouteWish wish,
                          std::uint64_t crash_at, Death death) {
+  const auto least = wish == plan::RouteWish::kBatch ? service_of(provider).items_min : 0;
   return {.seed = crash_at,
           .provider = std::move(provider),
           .model = std::move(model),
           .wish = wish,
-          .items = 10,
+          .items = 10 + 2 * least,  // some are rejected
           .rejected = 0.1,
           .concurrency = 3,
           .batches_running = 1,

@@ -10,7 +10,7 @@
 namespace weir::simulation {
 namespace {
 
-constexpr std::array<Service, 12> kServices{{
+constexpr std::array<Service, 14> kServices{{
     {.provider = "openAI",
      .model = "gpt-5.4-nano",
      .listing = "/files?limit=1000",
@@ -21,6 +21,12 @@ constexpr std::array<Service, 12> kServices{{
      .passing_error = "api_error",
      .closely = true},
     {.provider = "azureOpenAI", .model = "gpt-5.4-mini"},
+    {.provider = "bedrock",
+     .model = "anthropic.claude-sonnet-5",
+     .clock_wrong_max = std::chrono::hours(2),
+     .items_min = 100,
+     .settings = "region=us-east-1 bucket=s3://jobs/weir role=arn:aws:iam::123456789012:role/batch "
+                 "awsAccessKeyId=sk-simulation awsAccessSecretKey=secret-of-sk-simulation"},
     {.provider = "cohere", .model = "command-r7b-12-2024"},
     {.provider = "fireworks",
      .model = "accounts/fireworks/models/gpt-oss-20b",

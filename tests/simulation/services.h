@@ -1,5 +1,6 @@
 #pragma once
 // What the simulation must know of each provider beside the catalogue, the adapter and the simulated provider: its places and its words.
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -18,7 +19,9 @@ struct Service {
   bool batches = true;
   // A batch that is cancelled or expires gives no results, of finished rows neither.
   bool batches_die_whole = false;
-  std::string_view settings = {};  // "name=value", with a space between
+  std::optional<Duration> clock_wrong_max = {};  // a signature of another time is refused
+  std::uint64_t items_min = 0;                   // fewer are no batch
+  std::string_view settings = {};                // "name=value", with a space between
 };
 
 /// Of every endpoint.

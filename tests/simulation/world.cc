@@ -69,7 +69,8 @@ World::World(const Scenario& scenario, MakeMutation mutation)
   model_ = found->model;
   // The limit is the provider's, ninety per cent of it are used.
   if (auto& batch = provider_.batch) {
-    batch->requests_max = std::min(batch->requests_max, scenario.batch_requests);
+    batch->requests_max =
+        std::min(batch->requests_max, std::max(scenario.batch_requests, 3 * batch->requests_min));
     batch->requests_min = std::max(batch->requests_min, scenario.requests_min);
     batch->creates_per_hour_max = scenario.creates_per_hour;
     batch->enqueued_tokens_max = scenario.enqueued_tokens;

@@ -74,6 +74,8 @@ class World {
   /// What the job may leave behind at the provider: see check_left_over.
   [[nodiscard]] bool may_stay(const std::string& id) const { return undeletable_.contains(id); }
   [[nodiscard]] std::size_t undeletable() const { return undeletable_.size(); }
+  /// Listings of what is to be deleted that failed.
+  [[nodiscard]] std::uint64_t unswept() const { return unswept_; }
   [[nodiscard]] bool told(const std::string& id) const { return told_.contains(id); }
   [[nodiscard]] std::uint64_t untold_uploads() const { return untold_uploads_; }
   [[nodiscard]] std::uint64_t untold_creates() const { return untold_creates_; }
@@ -168,6 +170,7 @@ class World {
   std::map<std::string, Time> unsynced_intents_;  // attempts in the journal that only memory holds
   std::set<std::string> lost_intents_;
   std::set<std::string> told_, undeletable_;
+  std::uint64_t unswept_ = 0;
   std::uint64_t untold_uploads_ = 0, untold_creates_ = 0, partial_outputs_ = 0;
   std::set<std::string> unread_, read_;
   std::size_t inline_bytes_max_ = 0;

@@ -200,6 +200,7 @@ void World::watch(Process& process, const Delivery& delivery) {
       if (const auto id = body ? (*body)[key].string() : std::nullopt; id && !id->empty())
         if (!read_.contains(std::string(*id))) unread_.emplace(*id);
   }
+  if (delivery.operation == "sweep" && !ok) ++unswept_;
   if (delivery.operation == "delete" && !ok && !(whole && delivery.response->status == 404))
     undeletable_.insert(delivery.target.substr(delivery.target.rfind('/') + 1));
 }

@@ -44,7 +44,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const File seen = read(bytes, std::max<std::size_t>(bytes.size(), 1));
-  if (seen != read(bytes, std::size_t{data[0]} % 16 + 1)) std::abort();
+  const File pieces = read(bytes, std::size_t{data[0]} % 16 + 1);
+  if (seen.whole && pieces.whole && seen != pieces) std::abort();
+  // How far a broken block is unpacked before that is noticed depends on the pieces, and behind a row that is too long it is not
+  // unpacked at all; never what a row says.
+  const auto both = std::min(seen.rows.size(), pieces.rows.size());
+  if (!std::equal(seen.rows.begin(), seen.rows.begin() + static_cast<std::ptrdiff_t>(both),
+                  pieces.rows.begin()))
+    std::abort();
   weir::json::Parser parser;
   for (const auto& row : seen.rows)
     if (!row.empty() && !parser.parse(row)) std::abort();

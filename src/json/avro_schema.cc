@@ -41,7 +41,7 @@ AvroRead take_number(AvroBytes& in, double& out) {
   std::string_view raw;
   if (const auto got = take(in, sizeof(T), raw); got != AvroRead::kDone) return got;
   T value;
-  std::memcpy(&value, raw.data(), sizeof(T));
+  std::memcpy(&value, raw.data(), raw.size());
   out = static_cast<double>(value);
   return AvroRead::kDone;
 }

@@ -22,21 +22,21 @@ class Storage : public ::testing::Test {
     sign(plan, {.host = "examplebucket.s3.amazonaws.com"},
          {.id = "AKIAIOSFODNN7EXAMPLE", .secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
          {.region = "us-east-1", .service = "s3"}, parse_rfc3339("2013-05-24T00:00:00Z").value());
-    last = std::move(plan);
-    return signature_of(last);
+    last_ = std::move(plan);
+    return signature_of(last_);
   }
-  http::RequestPlan last;
+  http::RequestPlan last_;
 };
 
 TEST_F(Storage, GetObject) {
   EXPECT_EQ(signed_with({.target = "/test.txt", .headers = {{"Range", "bytes=0-9"}}, .body = {}}),
             "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
-  EXPECT_EQ(last.headers.find("authorization"),
+  EXPECT_EQ(last_.headers.find("authorization"),
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
             "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, "
             "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
-  EXPECT_EQ(last.headers.find("x-amz-date"), "20130524T000000Z");
-  EXPECT_EQ(last.headers.find("x-amz-content-sha256"), kEmptyHash);
+  EXPECT_EQ(last_.headers.find("x-amz-date"), "20130524T000000Z");
+  EXPECT_EQ(last_.headers.find("x-amz-content-sha256"), kEmptyHash);
 }
 
 TEST_F(Storage, PutObject) {
@@ -62,7 +62,7 @@ TEST_F(Storage, SlicesAreNotHashed) {
                                   .target = "/a",
                                   .headers = {},
                                   .body = {http::ImageSlice{0, 7}}});
-  EXPECT_EQ(last.headers.find("x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+  EXPECT_EQ(last_.headers.find("x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
   EXPECT_EQ(image.size(), 64U);
 }
 

@@ -375,44 +375,7 @@ Behaviours behaviours_of_entries() {
           {c + "logOptimizationDecisions", log_decisions}};
 }
 
-Behaviours behaviours_of_entries_without_adapter() {
-  Behaviours out;
-  const auto of = [&](const std::string& provider, const std::string& others,
-                      const std::string& key, const std::string& one, const std::string& other) {
-    out["llm[].configuration." + key] = [=] {
-      is_kept_without_adapter(provider, others, key, one, other);
-    };
-    out["embedding[].configuration." + key] = [=] {
-      is_kept("embedding", provider, "model: m, " + others, key, one, other);
-    };
-  };
-  // What they change is tested beside the adapter and end to end.
-  const auto with_adapter = [&](const std::string& others, const std::string& key,
-                                const std::string& one, const std::string& other) {
-    for (const std::string kind : {"llm", "embedding"})
-      out[kind + "[].configuration." + key] = [=] {
-        is_kept(kind, "bedrock", "model: m, " + others, key, one, other);
-      };
-  };
-  const std::string bedrock = "region: r";
-  of("azureOpenAI", "endpoint: 'https://a.example'", "deploymentName", "a", "b");
-  with_adapter("awsSessionToken: t", "region", "a", "b");
-  with_adapter(bedrock + ", awsAccessSecretKey: s", "awsAccessKeyId", "key-one", "key-two");
-  with_adapter(bedrock + ", awsAccessKeyId: i", "awsAccessSecretKey", "key-one", "key-two");
-  with_adapter(bedrock, "awsSessionToken", "token-one", "token-two");
-  with_adapter(bedrock, "provider", "anthropic", "amazon");
-  with_adapter(bedrock, "customProvider", "a", "b");
-  with_adapter(bedrock, "bucket", "'s3://a/b'", "'s3://c/d'");
-  with_adapter(bedrock, "role", "a", "b");
-  const auto of_vertex = [&](const std::string& others, const std::string& key) {
-    out["embedding[].configuration." + key] = [=] {
-      is_kept("embedding", "vertexAI", "model: m, " + others, key, "a", "b");
-    };
-  };
-  of_vertex("location: l", "project");
-  of_vertex("project: p", "location");
-  of_vertex("project: p", "serviceAccountJson");
-
+void add_embeddings(Behaviours& out) {
   // Nothing of the library embeds yet: what stands here is checked, kept and shown.
   const auto embeds = [&](const std::string& key, const std::string& one,
                           const std::string& other) {
@@ -456,6 +419,47 @@ Behaviours behaviours_of_entries_without_adapter() {
         "true, configuration: {model: m}}]");
     EXPECT_EQ(config::default_entry(config.embedding)->provider, "cohere");
   };
+}
+
+Behaviours behaviours_of_entries_without_adapter() {
+  Behaviours out;
+  const auto of = [&](const std::string& provider, const std::string& others,
+                      const std::string& key, const std::string& one, const std::string& other) {
+    out["llm[].configuration." + key] = [=] {
+      is_kept_without_adapter(provider, others, key, one, other);
+    };
+    out["embedding[].configuration." + key] = [=] {
+      is_kept("embedding", provider, "model: m, " + others, key, one, other);
+    };
+  };
+  // What they change is tested beside the adapter and end to end.
+  const auto with_adapter = [&](const std::string& others, const std::string& key,
+                                const std::string& one, const std::string& other) {
+    for (const std::string kind : {"llm", "embedding"})
+      out[std::string(kind).append("[].configuration.").append(key)] = [=] {
+        is_kept(kind, "bedrock", "model: m, " + others, key, one, other);
+      };
+  };
+  const std::string bedrock = "region: r";
+  of("azureOpenAI", "endpoint: 'https://a.example'", "deploymentName", "a", "b");
+  with_adapter("awsSessionToken: t", "region", "a", "b");
+  with_adapter(bedrock + ", awsAccessSecretKey: s", "awsAccessKeyId", "key-one", "key-two");
+  with_adapter(bedrock + ", awsAccessKeyId: i", "awsAccessSecretKey", "key-one", "key-two");
+  with_adapter(bedrock, "awsSessionToken", "token-one", "token-two");
+  with_adapter(bedrock, "provider", "anthropic", "amazon");
+  with_adapter(bedrock, "customProvider", "a", "b");
+  with_adapter(bedrock, "bucket", "'s3://a/b'", "'s3://c/d'");
+  with_adapter(bedrock, "role", "a", "b");
+  const auto of_vertex = [&](const std::string& others, const std::string& key) {
+    out["embedding[].configuration." + key] = [=] {
+      is_kept("embedding", "vertexAI", "model: m, " + others, key, "a", "b");
+    };
+  };
+  of_vertex("location: l", "project");
+  of_vertex("project: p", "location");
+  of_vertex("project: p", "serviceAccountJson");
+
+  add_embeddings(out);
   return out;
 }
 

@@ -22,12 +22,12 @@ constexpr Duration kWrittenBackAfter = std::chrono::seconds(35);
 constexpr std::uint32_t kJournalSlots = 256;
 
 const catalogue::Catalogue& built_in_catalogue() {
-  static const catalogue::Catalogue catalogue = [] {
+  static const catalogue::Catalogue kCatalogue = [] {
     auto loaded = catalogue::Catalogue::built_in();
     WEIR_ASSERT(loaded.has_value());
     return std::move(*loaded);
   }();
-  return catalogue;
+  return kCatalogue;
 }
 
 std::unique_ptr<sim::Simulator> make_simulator(const Scenario& scenario) {

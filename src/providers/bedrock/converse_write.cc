@@ -217,12 +217,12 @@ class BodyWriter {
       mark(tool.mark);
     }
     out_.end_array();
-    using Kind = llm::ToolChoice::Kind;
+    using Choice = llm::ToolChoice::Kind;
     const auto& choice = request_.tool_choice;
-    if (choice.kind == Kind::kRequired || choice.kind == Kind::kNamed) {
+    if (choice.kind == Choice::kRequired || choice.kind == Choice::kNamed) {
       out_.key("toolChoice").begin_object();
-      out_.key(choice.kind == Kind::kNamed ? "tool" : "any").begin_object();
-      if (choice.kind == Kind::kNamed) out_.field("name", choice.name);
+      out_.key(choice.kind == Choice::kNamed ? "tool" : "any").begin_object();
+      if (choice.kind == Choice::kNamed) out_.field("name", choice.name);
       out_.end_object().end_object();
     }
     out_.end_object();

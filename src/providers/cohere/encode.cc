@@ -175,9 +175,9 @@ class Body {
       out_.end_object().end_object();
     }
     out_.end_array();
-    using Kind = llm::ToolChoice::Kind;
-    if (request.tool_choice.kind == Kind::kRequired) out_.field("tool_choice", "REQUIRED");
-    if (request.tool_choice.kind == Kind::kNone) out_.field("tool_choice", "NONE");
+    using Choice = llm::ToolChoice::Kind;
+    if (request.tool_choice.kind == Choice::kRequired) out_.field("tool_choice", "REQUIRED");
+    if (request.tool_choice.kind == Choice::kNone) out_.field("tool_choice", "NONE");
   }
 
   void write_limits(const llm::Request& request) {

@@ -258,7 +258,7 @@ Step Machine::settle(const Job& job) {
 // An answer must not choose what is read: only a folder of our own in the bucket, or of the job that a human named.
 std::string Machine::output_of(const Job& job) const {
   const auto bucket = fmt::format("gs://{}/", site_.bucket);
-  const auto ours = vertexAI::output_of(site_, context_.id);
+  auto ours = vertexAI::output_of(site_, context_.id);
   if (!job.output.starts_with(bucket)) return ours;
   auto folder = job.output.substr(bucket.size());
   if (!folder.ends_with('/')) folder += '/';

@@ -147,7 +147,7 @@ TEST(VertexProvider, WhatTheImporterWouldFailOn) {
   // The line, request, generationConfig and responseJsonSchema are four levels.
   const auto nested = [](int levels) {
     std::string out = "1";
-    for (int i = 0; i < levels; ++i) out = R"({"items":)" + out + "}";
+    for (int i = 0; i < levels; ++i) out = std::string(R"({"items":)").append(out).append("}");
     return out;
   };
   EXPECT_EQ(taken(nested(12)), "");

@@ -147,12 +147,11 @@ Result<Row> decode_result_row(const dialect::Options& options, std::string_view 
   const auto response = (*parsed)["response"];
   const auto status = (*parsed)["status"].string().value_or(std::string_view());
   // Beside an error there may stand an empty response.
-  if (response["candidates"].is_array() || response["usageMetadata"].is_object()) {
+  const bool answered = response["candidates"].is_array() || response["usageMetadata"].is_object();
+  if (answered || (status.empty() && response.is_object())) {
     read_response(options, response, row);
   } else if (!status.empty()) {
     row.error = status_error(options, status);
-  } else if (response.is_object()) {
-    read_response(options, response, row);
   } else {
     row.error = unreadable(options, "a result row has neither a response nor an error");
   }

@@ -166,8 +166,10 @@ class Turns {
                     ".content exceeds the number of toolUse blocks of previous turn.");
     for (const auto& id : open_)
       if (std::ranges::find(results, id) == results.end())
-        return refuse("Expected toolResult blocks at " + where +
-                      ".content for the following Ids: " + id);
+        return refuse(std::string("Expected toolResult blocks at ")
+                          .append(where)
+                          .append(".content for the following Ids: ")
+                          .append(id));
     open_ = std::move(calls);
     return {};
   }

@@ -79,7 +79,7 @@ std::string query_signed(const http::Request& request) {
   std::string out;
   for (const auto& [name, value] : sorted) {
     if (!out.empty()) out += '&';
-    out += name + "=" + value;
+    out.append(name).append("=").append(value);
   }
   return out;
 }

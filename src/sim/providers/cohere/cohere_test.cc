@@ -315,7 +315,8 @@ TEST(CohereDatasets, AreValidatedLater) {
         std::string(R"({"custom_id":"a","body":{"messages":[{"role":"user","content":"x"}]}})")}) {
     const auto bad = uploaded(b, rows);
     EXPECT_EQ(state(bad), "failed") << rows;
-    EXPECT_NE(b.get(kDatasets + "/" + bad).text().find("validation_error"), std::string::npos);
+    EXPECT_NE(b.get(std::string(kDatasets).append("/").append(bad)).text().find("validation_error"),
+              std::string::npos);
     EXPECT_EQ(create(b, bad).head.status, 400);
   }
   EXPECT_EQ(b.send(http::Method::kDelete, kDatasets + "/" + id).head.status, 200);

@@ -49,7 +49,8 @@ std::string Importer::look(json::Value value, const std::string& path, std::size
   for (const auto member : value.members()) {
     const std::string name(member.key);
     if (!is_column(name)) return "Invalid field name \"" + name + "\".";
-    if (auto fault = look(member.value, path + "." + name, depth + 1); !fault.empty()) return fault;
+    const auto below = std::string(path).append(".").append(name);
+    if (auto fault = look(member.value, below, depth + 1); !fault.empty()) return fault;
   }
   return {};
 }

@@ -220,7 +220,7 @@ TEST(VertexSim, RowsThatFailAreNotBilled) {
 
 TEST(VertexSim, TheImportFailsAWholeJob) {
   std::string deep = "1";
-  for (int i = 0; i < 14; ++i) deep = R"({"a":)" + deep + "}";
+  for (int i = 0; i < 14; ++i) deep = std::string(R"({"a":)").append(deep).append("}");
   const auto with = [](const std::string& schema) {
     return body_of("Hi", R"(,"generationConfig":{"responseJsonSchema":)" + schema + "}");
   };

@@ -28,7 +28,7 @@ inline constexpr std::uint64_t kCreateTriesMax =
 inline constexpr std::uint64_t kCollectTriesMax = 20;
 inline constexpr std::uint64_t kListPagesMax = 1000;     // 100 jobs or objects each
 inline constexpr std::uint64_t kSweepTriesMax = 10'000;  // objects that one batch can leave
-inline constexpr std::uint64_t kRemoveFailuresMax = 4;  // of all of them
+inline constexpr std::uint64_t kRemoveFailuresMax = 4;   // of all of them
 
 /// Adapter::next. A Collect names its artefact after the object, as seen from the folder of outputs. Afterwards the batch's own
 /// folder in the bucket is emptied, as far as the provider lets us; a failure to do so is told in the reason and changes nothing

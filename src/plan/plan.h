@@ -65,8 +65,9 @@ struct PlannedJob {
 /// @error kUnsupported batch was asked for, and the model has none.
 Result<void> check_wish(const PlanInput& input);
 
-/// The cheapest admissible route in expectation (a batch that saves nothing is not waited for), and how its prefixes are cached. `tree` holds the job's items, or as many of the
-/// first as are planned at once: what it shows is taken for the rest as well. @error as check_wish.
+/// The cheapest admissible route in expectation (a batch that saves nothing is not waited for), and how its prefixes are cached.
+/// `tree` holds the job's items, or as many of the first as are planned at once: what it shows is taken for the rest as well.
+/// @error as check_wish.
 Result<PlannedJob> plan_job(const PlanInput& input, PrefixTree tree);
 
 /// The rules that a job's prefixes are planned by.

@@ -124,12 +124,12 @@ TEST(BedrockConverse, AnAnswerAndItsBill) {
   EXPECT_EQ(usage["totalTokens"].integer(), input + output);
   ASSERT_EQ(b.bill().size(), 1U);
   EXPECT_EQ(b.bill()[0].attempt_id, "a-1");
-  EXPECT_EQ(b.bill()[0].pico_usd, input * 2'000'000 + output * 10'000'000);
-  // A geographic profile costs a tenth more, a global one does not.
+  // What stays in a region or an area costs a tenth more than what may go anywhere.
+  EXPECT_EQ(b.bill()[0].pico_usd, input * 2'200'000 + output * 11'000'000);
   b.post(converse_path("eu." + kModel), body_of(words(10), words(5)));
-  EXPECT_EQ(b.bill()[1].pico_usd, input * 2'200'000 + output * 11'000'000);
+  EXPECT_EQ(b.bill()[1].pico_usd, b.bill()[0].pico_usd);
   b.post(converse_path("global." + kModel), body_of(words(10), words(5)));
-  EXPECT_EQ(b.bill()[2].pico_usd, b.bill()[0].pico_usd);
+  EXPECT_EQ(b.bill()[2].pico_usd, input * 2'000'000 + output * 10'000'000);
 }
 
 std::string refusal(const std::string& body, const std::string& model = kModel) {
@@ -281,7 +281,7 @@ TEST(BedrockJobs, FromOneFileOfS3ToAnother) {
   ASSERT_EQ(b.bill().size(), 120U);
   EXPECT_TRUE(std::ranges::all_of(b.bill(), &BillRow::delivered));
   const auto& bill = b.bill()[0];
-  EXPECT_EQ(bill.pico_usd, bill.tokens.input * 1'000'000 + bill.tokens.output * 5'000'000);
+  EXPECT_EQ(bill.pico_usd, bill.tokens.input * 1'100'000 + bill.tokens.output * 5'500'000);
   const auto listed = storage(b, Method::kGet, "/jobs?list-type=2&prefix=out%2F").text();
   EXPECT_THAT(listed, HasSubstr("<Key>out/" + id + "/a.jsonl.out</Key>"));
   EXPECT_THAT(listed, HasSubstr("<Key>out/" + id + "/manifest.json.out</Key>"));

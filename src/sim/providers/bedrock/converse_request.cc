@@ -314,16 +314,14 @@ Checked<void> check_messages(json::Value body, CachePoints& points) {
 
 Checked<NamedModel> find_model(const PriceTable& prices, std::string_view model) {
   NamedModel out;
+  constexpr std::string_view kGlobal = "global.";
+  constexpr std::array<std::string_view, 5> kProfiles{"us.", "eu.", "jp.", "au.", kGlobal};
   std::string_view bare = model;
-  constexpr std::array<std::string_view, 4> kGeographic{"us.", "eu.", "jp.", "au."};
-  for (const auto prefix : kGeographic)
-    if (model.starts_with(prefix)) {
-      bare.remove_prefix(prefix.size());
-      out.percent = 110;
-    }
-  if (model.starts_with("global.")) bare.remove_prefix(std::string_view("global.").size());
+  for (const auto prefix : kProfiles)
+    if (model.starts_with(prefix)) bare.remove_prefix(prefix.size());
   out.claude = bare.starts_with("anthropic.");
-  if (!out.claude) out.percent = 100;
+  // Of Claude, whatever stays in a region or an area costs a tenth more.
+  out.percent = out.claude && !model.starts_with(kGlobal) ? 110 : 100;
   out.row = prices.find(bare);
   if (out.row == nullptr) return refuse("The provided model identifier is invalid.");
   return out;

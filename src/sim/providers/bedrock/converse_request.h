@@ -17,7 +17,7 @@ namespace weir::sim::bedrock {
 /// A model as a request names it: its row, and what a geographic profile adds.
 struct NamedModel {
   const ModelRow* row = nullptr;
-  std::int64_t percent = 100;  // "us.", "eu.", "jp.", "au." of Claude: 110
+  std::int64_t percent = 100;  // of Claude, but for "global.": 110
   bool claude = false;
 };
 /// @error 400 the provided model identifier is invalid.

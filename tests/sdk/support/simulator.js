@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const program =
+export const program =
   process.env.WEIR ?? fileURLToPath(new URL('../../../build/release/bin/weir', import.meta.url));
 const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
@@ -145,8 +145,8 @@ export class Simulator {
 }
 
 /** Asks again and again until the answer is truthy, and returns it. */
-export async function until(ask, { pause = 40 } = {}) {
-  const end = Date.now() + WAIT_MS_MAX;
+export async function until(ask, { pause = 40, max = WAIT_MS_MAX } = {}) {
+  const end = Date.now() + max;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;

@@ -5,22 +5,12 @@
 
 #include "base/random.h"
 #include "cost/ledger.h"
+#include "cost/testing.h"
 
 namespace weir::cost {
 namespace {
 
 using llm::Route;
-
-const Time kNow = from_unix_seconds(1'795'392'000);
-
-const catalogue::Catalogue& catalogue() {
-  static const auto loaded = catalogue::Catalogue::built_in().value();
-  return loaded;
-}
-
-const catalogue::PriceRow& row_of(std::string_view name) {
-  return catalogue::resolve(catalogue(), name)->model->price_at(kNow);
-}
 
 TEST(Pricing, EveryBucketHasItsPrice) {
   // claude-sonnet-5: 2.00 in, 10.00 out, read 0.20, writes 2.50 and 4.00 dollars a million.
@@ -88,7 +78,7 @@ TEST(Pricing, StackingDecidesWhatABatchedCachedTokenCosts) {
 // Whatever a provider counts for so many bytes, it never costs more.
 TEST(Pricing, TheCeilingCoversEveryCost) {
   SeededRandom random(3);
-  for (const auto& provider : catalogue().providers()) {
+  for (const auto& provider : built_in().providers()) {
     for (const auto& model : provider.models) {
       for (int i = 0; i < 200; ++i) {
         const auto route = i % 2 == 0 ? Route::kSync : Route::kBatch;

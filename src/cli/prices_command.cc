@@ -1,10 +1,11 @@
-// `weir prices`: the catalogue's prices beside those of the public community price file.
+// `weir prices`: the catalogue's prices beside those of the public community price file (`cost` is in prices_cost.cc).
 #include <fmt/format.h>
 
 #include <fstream>
 
 #include "catalogue/community.h"
 #include "cli/commands.h"
+#include "cli/prices_cost.h"
 #include "runtime/clock.h"
 #include "runtime/posix_files.h"
 
@@ -71,13 +72,16 @@ int import(const PricesFlags& flags) {
 }  // namespace
 
 void add_prices(CLI::App& app, int& code) {
-  auto* command =
-      app.add_subcommand("prices", "compares or takes over prices of the community price file");
+  auto* command = app.add_subcommand(
+      "prices",
+      "tells what a usage costs; compares or takes over prices of the community price file");
   command->require_subcommand(1);
   command->footer(
-      "\nThe file is LiteLLM's model_prices_and_context_window.json, from disk: nothing is "
+      "\nThe file of diff and import is LiteLLM's model_prices_and_context_window.json, from disk: "
+      "nothing is "
       "fetched.\n\nExit codes: 0 fine · 1 a bug of ours · 2 the file or the command is wrong · 3 "
       "prices differ");
+  add_prices_cost(*command, code);
   auto flags = std::make_shared<PricesFlags>();
   const auto common = [&](CLI::App* verb) {
     verb->add_option("file", flags->file, "the price file")->required();

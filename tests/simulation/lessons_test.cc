@@ -1,5 +1,5 @@
-// The numbered defects of comparable tools (lessons.md 3.1) that concern an engine, one test each, with every other check of the
-// simulation besides.
+// The numbered defects of comparable tools (lessons.md 3.1, and of 3.2 those of booking) that concern an engine, one test each, with
+// every other check of the simulation besides.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -181,6 +181,57 @@ TEST_P(Lessons31, Item16_MissingAnswersAreAskedForAgain) {
   EXPECT_EQ(billed(), 40U);
 }
 
+// Booking, lessons.md 3.2. That each entry of the ledger is the bill's row of that attempt, to the pico-dollar, is checked everywhere.
+class Lessons32 : public Lessons31 {
+ protected:
+  // What the provider bills, and what the job says that it spent.
+  void expect_spent_is_billed() const {
+    MoneySum bill;
+    for (const auto& row : world->simulator().bill().rows()) bill += Money{row.pico_usd};
+    EXPECT_GT(bill.pico, 0);
+    EXPECT_EQ(to_usd(world->progress().spent), to_usd(bill));
+  }
+};
+
+// litellm#37050, #39980: the batch's cost again with every poll. Minutes between polls, and hours until it ends.
+TEST_P(Lessons32, Item18_ABatchIsBookedOnceHoweverOftenItIsPolled) {
+  scenario.crashes_max = 2;
+  for (const std::uint64_t at : {300, 500, 900}) {
+    scenario.crash_at = at;
+    run(R"([{"match":{"operation":"batch_get","times":20},"fault":{"kind":"status","code":503}}])");
+    EXPECT_EQ(world->creates(), 1U);
+    EXPECT_EQ(billed(), 40U);
+    expect_spent_is_billed();
+  }
+}
+
+// litellm#37205: 142 of a cancelled batch's 2,000 lines had run and were billed, and booked nowhere.
+TEST_P(Lessons32, Item18_WhatACancelledBatchHadDoneIsBooked) {
+  scenario.items = 2000;
+  run(R"([{"match":{"times":1},"fault":{"kind":"cancel_batch","finished_fraction":0.071}}])");
+  EXPECT_EQ(world->progress().succeeded, 2000U);
+  EXPECT_EQ(billed(), 2000U);  // none of the 142 was asked for again
+  expect_spent_is_billed();
+}
+
+// The same where nobody goes on: the user cancels, and what had run is in the ledger.
+TEST_P(Lessons32, Item18_WhatRanBeforeTheUserCancelledIsBooked) {
+  scenario.answers_refused = true;  // what had not run ends as cancelled
+  std::uint64_t some = 0;
+  for (std::uint64_t at = 4; at < 40; at += 2) {
+    scenario.cancel_at = at;
+    run();
+    if (billed() == 0) continue;
+    ++some;
+    expect_spent_is_billed();
+  }
+  EXPECT_GT(some, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Providers, Lessons32,
+                         ::testing::Values(Subject{"openAI", "gpt-5.4-nano"},
+                                           Subject{"anthropic", "claude-sonnet-5"}),
+                         [](const auto& tested) { return std::string(tested.param.provider); });
 INSTANTIATE_TEST_SUITE_P(Providers, Lessons31,
                          ::testing::Values(Subject{"openAI", "gpt-5.4-nano"},
                                            Subject{"anthropic", "claude-sonnet-5"}),

@@ -6,7 +6,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -151,7 +150,10 @@ Result<void> CallDesk::enter(const TicketPtr& ticket) {
   calls_.post([this, ticket] {
     running_.emplace(ticket.get(), ticket);
     auto slot = ticket->signal.slot();
-    asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, asio::detached));
+    // The coroutine touches the signal after run() is over, when the call's own thread may have let go of the ticket: the last of it
+    // is a turn of the loop that comes after all of that.
+    auto over = [this, ticket](const std::exception_ptr&) { calls_.post([ticket] {}); };
+    asio::co_spawn(calls_.io(), run(ticket), asio::bind_cancellation_slot(slot, std::move(over)));
   });
   return {};
 }

@@ -56,7 +56,13 @@ TEST_F(Limits, ASingleRequestWaitsWhereAJobWasRefused) {
                                "fault": {"kind": "rate_limited", "retry_after": 120}}])";
   begin("--time-scale 60 --faults " + faults);
   const auto job = submit(1);
-  while (job.status().reasons.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto refused = [&] {
+    return std::ranges::any_of(job.status().reasons,
+                               [](const auto& reason) { return reason.contains(kRefused); });
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  while (!refused() && std::chrono::steady_clock::now() - begun < std::chrono::seconds(60))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ASSERT_THAT(job.status().reasons, Contains(HasSubstr(kRefused)));
   // Two seconds of ours from when it was refused; the job tells so five times a second.
   const auto start = std::chrono::steady_clock::now();

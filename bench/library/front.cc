@@ -25,9 +25,6 @@ constexpr std::string_view kAnswer =
     R"("content":[{"type":"text","text":"yes"}],"stop_reason":"end_turn","stop_sequence":null,)"
     R"("usage":{"input_tokens":8,"output_tokens":1}})";
 
-// A simulator's at time scale 600. A provider takes hundreds of times as long: Weir's part would not be seen.
-constexpr std::chrono::milliseconds kLatency{1};
-
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -86,7 +83,7 @@ std::size_t whole_request(std::string_view bytes) {
   return bytes.size() < size ? 0 : size;
 }
 
-void answer(int client) {
+void answer(int client, std::chrono::milliseconds latency) {
   const std::string reply =
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " +
       std::to_string(kAnswer.size()) + "\r\n\r\n" + std::string(kAnswer);
@@ -95,7 +92,7 @@ void answer(int client) {
     const auto size = whole_request(bytes);
     if (size == 0) continue;
     bytes.erase(0, size);
-    std::this_thread::sleep_for(kLatency);
+    std::this_thread::sleep_for(latency);
     if (!send_all(client, reply)) break;
   }
   ::close(client);
@@ -109,7 +106,8 @@ bool is_single(int client) {
          std::string_view(begin.data(), static_cast<std::size_t>(n)).contains("/v1/messages ");
 }
 
-[[noreturn]] void accept_all(int listener, std::uint16_t simulator_port) {
+[[noreturn]] void accept_all(int listener, std::uint16_t simulator_port,
+                             std::chrono::milliseconds latency) {
   std::ignore = ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::ignore = ::prctl(PR_SET_TIMERSLACK, 1);
   for (;;) {
@@ -118,14 +116,14 @@ bool is_single(int client) {
     const int on = 1;
     std::ignore = ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     // Detached: the process is killed, not ended.
-    if (is_single(client)) std::thread(answer, client).detach();
+    if (is_single(client)) std::thread(answer, client, latency).detach();
     else std::thread(pass_on, client, simulator_port).detach();
   }
 }
 
 }  // namespace
 
-std::string start_front(const std::string& simulator_url) {
+std::string start_front(const std::string& simulator_url, std::chrono::milliseconds latency) {
   std::uint16_t simulator_port = 0;
   const auto colon = simulator_url.rfind(':') + 1;
   std::from_chars(simulator_url.data() + colon, simulator_url.data() + simulator_url.size(),
@@ -138,7 +136,7 @@ std::string start_front(const std::string& simulator_url) {
       ::getsockname(listener, any, &size) != 0)
     return "";
   const auto pid = ::fork();
-  if (pid == 0) accept_all(listener, simulator_port);
+  if (pid == 0) accept_all(listener, simulator_port, latency);
   ::close(listener);
   return pid < 0 ? "" : "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }

@@ -9,13 +9,13 @@
 #include <fstream>
 
 #include "bulk/kept_command.h"
-#include "bulk/prices.h"
 #include "bulk/run.h"
 #include "json/lines.h"
 #include "json/write.h"
 #include "report/receipt.h"
 #include "runtime/http_client.h"
 #include "runtime/posix_files.h"
+#include "runtime/price_file.h"
 #include "runtime/sqlite_store.h"
 
 namespace weir::bulk {
@@ -170,7 +170,8 @@ Result<ReceiptTexts> receipt_of(const std::string& output) {
     return true;
   }));
   const auto prices = kept_prices_path(folder);
-  WEIR_TRY(const auto catalogue, catalogue_with(std::filesystem::exists(prices) ? prices : ""));
+  WEIR_TRY(const auto catalogue,
+           runtime::catalogue_with(std::filesystem::exists(prices) ? prices : ""));
   WEIR_TRY(const auto model,
            catalogue::resolve(catalogue, job->identity.provider + "/" + job->identity.model));
   runtime::ReadOnlyFiles files;

@@ -26,6 +26,7 @@ struct RunOptions {
   std::string config_path;  // that the options are from, not to be overwritten; may be empty
   std::string prompt_path, schema_path;
   std::string prices_path;           // prices of the user's own, over the catalogue's; empty: none
+  bool prices_asked = true;          // else a job that has begun keeps its own without a word
   std::vector<std::string> reorder;  // fields whose lines of the prompt may change places
   std::string output;
   plan::RouteWish route = plan::RouteWish::kAuto;

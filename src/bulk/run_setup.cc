@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "bulk/hits_file.h"
 #include "bulk/kept_command.h"
-#include "bulk/prices.h"
 #include "runtime/posix_files.h"
+#include "runtime/price_file.h"
 
 namespace weir::bulk {
 namespace {
@@ -110,14 +110,15 @@ Result<void> load_prices(const RunOptions& options, RunSetup& setup) {
   const bool begun = !options.restart && !options.output.empty() &&
                      std::filesystem::exists(kept_command_path(setup.folder));
   if (!options.prices_path.empty()) {
-    WEIR_TRY(setup.prices_text, runtime::read_whole_file(options.prices_path, kPricesBytesMax));
+    WEIR_TRY(setup.prices_text,
+             runtime::read_whole_file(options.prices_path, runtime::kPricesBytesMax));
   }
   if (begun) {
     std::string before;
     if (std::filesystem::exists(kept)) {
-      WEIR_TRY(before, runtime::read_whole_file(kept, kPricesBytesMax));
+      WEIR_TRY(before, runtime::read_whole_file(kept, runtime::kPricesBytesMax));
     }
-    if (!options.prices_path.empty() && before != setup.prices_text)
+    if (options.prices_asked && !options.prices_path.empty() && before != setup.prices_text)
       return fail(ErrorKind::kInvalidArgument,
                   fmt::format("--prices: {} is not what the job began with", options.prices_path),
                   "leave --prices out to go on with those, or begin again with --restart");

@@ -9,6 +9,7 @@
 #include "config/show.h"
 #include "runtime/environment.h"
 #include "runtime/posix_files.h"
+#include "runtime/price_file.h"
 
 namespace weir::cli {
 namespace {
@@ -42,7 +43,12 @@ Result<config::Loaded> load_all(const ConfigFlags& flags) {
   if (!flags.file.empty()) {
     WEIR_TRY(text, runtime::read_whole_file(flags.file, config::kFileBytesMax));
   }
-  return config::load(text, flags.file, runtime::environment(), sets, catalogue);
+  auto loaded = config::load(text, flags.file, runtime::environment(), sets, catalogue);
+  const auto prices = config::prices_file(loaded.config, flags.file);
+  if (!loaded.ok() || prices.empty()) return loaded;
+  const auto own = runtime::catalogue_with(prices);
+  if (!own) return std::unexpected(config::at_key(loaded.config, "prices", own.error()));
+  return config::load(text, flags.file, runtime::environment(), sets, *own);
 }
 
 void print_notices(const config::Loaded& loaded) {

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include "bulk/prices.h"
 #include "bulk/run.h"
 #include "cli/commands.h"
 #include "cli/run_config.h"
 #include "cli/run_options.h"
+#include "runtime/price_file.h"
 
 namespace weir::cli {
 namespace {
@@ -65,7 +65,7 @@ void add_models(CLI::App& app, int& code) {
   auto prices = std::make_shared<std::string>();
   models->add_option("--prices", *prices, "prices of your own, over the catalogue's");
   models->callback([prices, &code] {
-    const auto catalogue = bulk::catalogue_with(*prices);
+    const auto catalogue = runtime::catalogue_with(*prices);
     if (!catalogue) {
       fmt::print(stderr, "weir: {}\n", catalogue.error().text());
       code = 1;

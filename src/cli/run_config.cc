@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "base/nearest.h"
-#include "bulk/prices.h"
 #include "config/document.h"
 #include "config/load.h"
 #include "json/write.h"
 #include "library/policy.h"
 #include "runtime/environment.h"
 #include "runtime/posix_files.h"
+#include "runtime/price_file.h"
 
 namespace weir::cli {
 namespace {
@@ -23,7 +23,8 @@ struct Source {
   catalogue::Catalogue catalogue;
   const config::ModelEntry* entry = nullptr;
   const config::Workload* workload = nullptr;
-  std::string model;  // of the entry
+  std::string model;   // of the entry
+  std::string prices;  // file, where the configuration names one
 
   [[nodiscard]] std::string path(std::string_view key) const {
     return fmt::format("llm[{}].configuration.{}", entry - config.llm.data(), key);
@@ -126,7 +127,7 @@ Result<std::unique_ptr<Source>> load(const RunFlags& flags) {
   auto source = std::make_unique<Source>();
   source->from_file = !flags.config_file.empty();
   if (!source->from_file && flags.workload.empty() && !has_variables(environment)) return nullptr;
-  WEIR_TRY(source->catalogue, bulk::catalogue_with(flags.options.prices_path));
+  WEIR_TRY(source->catalogue, runtime::catalogue_with(flags.options.prices_path));
   std::string text;
   if (source->from_file) {
     WEIR_TRY(text, runtime::read_whole_file(flags.config_file, config::kFileBytesMax));
@@ -137,6 +138,15 @@ Result<std::unique_ptr<Source>> load(const RunFlags& flags) {
   }
   auto loaded = config::load(text, flags.config_file, environment, {}, source->catalogue);
   if (!loaded.ok()) return told(loaded.errors, flags.config_file);
+  source->prices = config::prices_file(loaded.config, flags.config_file);
+  if (!source->prices.empty() && flags.options.prices_path.empty()) {
+    auto catalogue = runtime::catalogue_with(source->prices);
+    if (!catalogue)
+      return std::unexpected(config::at_key(loaded.config, "prices", catalogue.error()));
+    source->catalogue = std::move(*catalogue);
+    loaded = config::load(text, flags.config_file, environment, {}, source->catalogue);
+    if (!loaded.ok()) return told(loaded.errors, flags.config_file);
+  }
   source->config = std::move(loaded.config);
   return source;
 }
@@ -282,6 +292,10 @@ void switch_off(CLI::App& run, const Source& source, RunFlags& flags,
 
 Result<std::vector<std::string>> take_from_config(CLI::App& run, RunFlags& flags) {
   WEIR_TRY(const auto source, load(flags));
+  if (source && !source->prices.empty() && flags.options.prices_path.empty()) {
+    flags.options.prices_path = source->prices;
+    flags.options.prices_asked = false;
+  }
   std::vector<std::string> warnings;
   if (source) {
     WEIR_CHECK(choose_workload(*source, flags));

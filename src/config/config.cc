@@ -1,10 +1,25 @@
 #include "config/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "base/hash.h"
 
 namespace weir::config {
+
+std::string prices_file(const Config& config, const std::string& config_file) {
+  if (!config.prices) return "";
+  return (std::filesystem::path(config_file).parent_path() / *config.prices).string();
+}
+
+Error at_key(const Config& config, const std::string& path, Error error) {
+  const auto found = config.origins.find(path);
+  if (found == config.origins.end()) return error;
+  error.message = fmt::format("{}: {}: {}", found->second.text(), path, error.message);
+  return error;
+}
 
 const ModelEntry* default_entry(const std::vector<ModelEntry>& entries) {
   const auto found = std::ranges::find(entries, true, &ModelEntry::is_default);

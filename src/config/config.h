@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "base/units.h"
 #include "config/notice.h"
@@ -127,10 +128,15 @@ struct Config {
   Optimization optimization;
   std::vector<Workload> workloads;  // those of the file, then the presets that it does not name
   bool observe = false;             // nothing is optimised; what auto would have saved is recorded
+  std::optional<std::string> prices;  // as the file says it; where it is: prices_file()
   std::vector<Notice> warnings;
   std::map<std::string, Origin> origins;  // by path, "llm[0].configuration.model"; else built in
 };
 
+/// Where `prices` is: beside the configuration's file, unless it is an absolute path. Empty where there is none.
+std::string prices_file(const Config& config, const std::string& config_file);
+/// The error of what a key names, with the place where its value is from in front.
+Error at_key(const Config& config, const std::string& path, Error error);
 /// The entry with isDefault; null when the list is empty.
 const ModelEntry* default_entry(const std::vector<ModelEntry>& entries);
 /// The entry of `llm` that a workload's provider and model name; the default one where it names none. Null when there is none.

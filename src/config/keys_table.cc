@@ -213,7 +213,12 @@ const Keys& top_keys() {
        .about = "Named kinds of requests, each with one policy."},
       {.name = "observe",
        .access = field<&Config::observe>(),
-       .about = "Nothing is optimised anywhere; what auto would have saved is recorded."}};
+       .about = "Nothing is optimised anywhere; what auto would have saved is recorded."},
+      {.name = "prices",
+       .access = field<&Config::prices>(),
+       .about = "File with prices of your own, over the catalogue's, as weir prices import writes "
+                "it; beside this file, unless its path is absolute. Read when an engine or a job "
+                "begins."}};
   return instance;
 }
 

@@ -101,6 +101,7 @@ workloads:
     rollout: 12.5
     budget: {usd: 25.50, per: month}
     observe: true
+prices: own/prices.json
 )";
 
 TEST(Load, EveryKeyOfAnEntryArrives) {
@@ -173,6 +174,9 @@ TEST(Load, EveryKeyOfOptimizationArrives) {
   EXPECT_FALSE(o.alert_on_low_hit_rate);
   EXPECT_EQ(o.hit_rate_threshold, 0.75);
   EXPECT_TRUE(config.observe);
+  EXPECT_EQ(prices_file(config, "/etc/weir/weir.yaml"), "/etc/weir/own/prices.json");
+  EXPECT_EQ(prices_file({.prices = "/own.json"}, "/etc/weir/weir.yaml"), "/own.json");
+  EXPECT_EQ(prices_file({}, "/etc/weir/weir.yaml"), "");
 }
 
 TEST(Load, EveryKeyOfAWorkloadArrives) {

@@ -11,6 +11,7 @@
 #include "config/provider_settings.h"
 #include "runtime/environment.h"
 #include "runtime/posix_files.h"
+#include "runtime/price_file.h"
 #include "runtime/random.h"
 #include "runtime/secrets.h"
 #include "weir_registry.h"
@@ -80,6 +81,7 @@ Result<void> Host::make_folder() {
 Result<void> Host::open() {
   WEIR_TRY(catalogue_, catalogue::Catalogue::built_in());
   WEIR_CHECK(settings_.load(options_.config_file, catalogue_));
+  WEIR_CHECK(load_prices());
   for (const auto& warning : settings_.current()->warnings) log(LogLevel::kWarning, warning.text());
   WEIR_TRY(clock_, runtime::make_clock(options_.clock));
   WEIR_CHECK(make_folder());
@@ -92,6 +94,15 @@ Result<void> Host::open() {
   report_ = std::make_unique<CostReport>(folder_ + "/report.json", clock_->now());
   watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   return {};
+}
+
+// The user's own, which decide what a model is known to have: the configuration is checked again.
+Result<void> Host::load_prices() {
+  const auto config = settings_.current();
+  auto own = runtime::catalogue_with(config::prices_file(*config, options_.config_file));
+  if (!own) return std::unexpected(config::at_key(*config, "prices", std::move(own).error()));
+  catalogue_ = *std::move(own);
+  return settings_.load(options_.config_file, catalogue_);
 }
 
 // Of the single requests; jobs tell what they have spent when they are found.

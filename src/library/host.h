@@ -73,6 +73,7 @@ class Host {
   Result<void> open();
   Result<void> make_folder();
   Result<void> open_desks();
+  Result<void> load_prices();
   Result<void> load_spend();
   void follow_file();
   void watch(const std::stop_token& stop);

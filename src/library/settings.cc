@@ -14,7 +14,7 @@ namespace {
 
 bool same_values(const config::Config& a, const config::Config& b) {
   return a.llm == b.llm && a.embedding == b.embedding && a.optimization == b.optimization &&
-         a.workloads == b.workloads && a.observe == b.observe;
+         a.workloads == b.workloads && a.observe == b.observe && a.prices == b.prices;
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ class ConfigTest(CliTest):
         self.assert_code(outcome, 0)
         schema = json.loads(outcome.out)
         self.assertEqual(schema["$schema"], "https://json-schema.org/draft/2020-12/schema")
-        self.assertEqual(set(schema["properties"]), {"llm", "embedding", "optimization", "workloads", "observe"})
+        self.assertEqual(set(schema["properties"]), {"llm", "embedding", "optimization", "workloads", "observe", "prices"})
         entry = schema["properties"]["llm"]["items"]["properties"]
         self.assertEqual(len(entry["provider"]["enum"]), 14)
 

@@ -52,6 +52,28 @@ class Prices(harness.CliTest):
             outcome = job.run()
             self.assert_one_line_error(outcome, 2, "--prices", "not what the job began with", "--restart")
 
+    def test_the_configuration_names_them(self):
+        prices = self.imported()
+        config = self.write("weir.yaml", "prices: prices.json\nllm: [{provider: openAI, configuration: {model: gpt-5.4-nano, apiKey: any}}]\n")
+        self.assert_code(harness.weir("config", "check", config), 0)
+        source, named, _ = documents.write_job(self, COUNT)
+        with harness.Simulator() as simulator:
+            job = harness.Job(self.folder, simulator, "openAI", source, *named, "--route", "sync", "--config", config, "--no-cache")
+            self.assert_code(job.run(), 0)
+            tokens = {kind: sum(row["tokens"].get(kind, 0) for row in job.bill()) for kind in ("input", "cache_read", "output")}
+            spent = (tokens["input"] * decimal.Decimal(2) + tokens["cache_read"] * decimal.Decimal("0.2")
+                     + tokens["output"] * decimal.Decimal("12.5")) / 1_000_000
+            self.assertEqual(decimal.Decimal(job.report()["cost"]["spent_usd"]), spent)
+            # Others in the meantime: a job that has begun keeps its own.
+            prices.write_bytes(prices.read_bytes().replace(b"12.5", b"15"))
+            self.assert_code(job.run(), 0)
+            self.assertEqual(decimal.Decimal(job.report()["cost"]["spent_usd"]), spent)
+            prices.unlink()
+            for outcome in (harness.weir("config", "check", config), harness.weir("config", "show", config)):
+                self.assert_one_line_error(outcome, 2, "weir.yaml:1", "prices: ", str(prices))
+            job = harness.Job(self.folder / "again", simulator, "openAI", source, *named, "--config", config)
+            self.assert_one_line_error(job.run(), 2, "weir.yaml:1", "prices: ", str(prices))
+
     def test_what_is_wrong_with_them_is_said(self):
         source, named, _ = documents.write_job(self, 2)
         broken = self.write("prices.json", b'{"prices":[{"provider":"openAI","model":"gpt-5.4-nano","sync":{"input":"x"}}]}')

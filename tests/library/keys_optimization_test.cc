@@ -194,6 +194,27 @@ void observe() {
   }
 }
 
+// A price list of one row, a thousand times what the catalogue says.
+void prices() {
+  Folder folder;
+  const auto path = folder.path("prices.json");
+  std::ofstream(path) << R"({"prices":[{"provider":"anthropic","model":"claude-sonnet-5",)"
+                         R"("sync":{"input":"3000.00","output":"15000.00"}}]})";
+  const auto cost = [](const std::string& rest) {
+    World world({.rest = rest});
+    const auto answer = world.answer();
+    EXPECT_EQ(why(answer), "");
+    return answer ? answer->cost : Money{};
+  };
+  EXPECT_GT(cost("prices: " + path).pico, 100 * cost("").pico);
+  // Beside the configuration's file, which it is broken in.
+  std::ofstream(path) << R"({"prices":[{"provider":"anthropic"}]})";
+  std::ofstream(folder.path("weir.yaml")) << "prices: prices.json\n";
+  EXPECT_THAT(
+      why(Engine::create({.store = folder.path("store"), .config_file = folder.path("weir.yaml")})),
+      AllOf(HasSubstr("weir.yaml:1"), HasSubstr("prices: "), HasSubstr(path)));
+}
+
 }  // namespace
 
 Behaviours behaviours_of_optimization() {
@@ -212,7 +233,8 @@ Behaviours behaviours_of_optimization() {
           {o + "alertOnOptimizationFailure", alert_on_failure},
           {o + "alertOnLowCacheHitRate", alert_on_low_hit_rate},
           {o + "cacheHitRateThreshold", cache_hit_rate_threshold},
-          {"observe", observe}};
+          {"observe", observe},
+          {"prices", prices}};
 }
 
 }  // namespace weir_test

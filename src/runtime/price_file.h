@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "catalogue/catalogue.h"
 
-namespace weir::bulk {
+namespace weir::runtime {
 
 inline constexpr std::size_t kPricesBytesMax = 64U << 20;
 
@@ -13,4 +13,4 @@ inline constexpr std::size_t kPricesBytesMax = 64U << 20;
 /// @error kNotFound, kInvalidArgument: file and place.
 Result<catalogue::Catalogue> catalogue_with(const std::string& prices_path);
 
-}  // namespace weir::bulk
+}  // namespace weir::runtime

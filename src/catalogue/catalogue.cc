@@ -237,6 +237,8 @@ CacheLimits parse_cache(Value value) {
   for (const auto ttl : value["ttls"].items())
     limits.ttls.push_back(parse_ttl(Value(ttl).string_or("")));
   limits.batch_hit_rate_expected = value["batch_hit_rate_expected"].number().value_or(0);
+  limits.sync_hit_rate_expected =
+      value["sync_hit_rate_expected"].number().value_or(limits.sync_hit_rate_expected);
   limits.sync_mark = parse_ttl(value["sync_ttl"].string_or(""));
   limits.batch_mark = parse_ttl(value["batch_ttl"].string_or(""));
   limits.sync_ttl = std::chrono::seconds(value["sync_ttl_s"].integer_or(0));

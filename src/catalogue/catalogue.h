@@ -83,6 +83,8 @@ struct CacheLimits {
   std::uint64_t breakpoints_max = 0;
   std::vector<llm::CacheTtl> ttls;     // that a mark may name
   double batch_hit_rate_expected = 0;  // best effort, seen 0.30 to 0.98; corrected by observation
+  // What has been written before is all but certainly read, where prefixes are marked or keyed; else as careful as the provider is.
+  double sync_hit_rate_expected = 0.95;
   llm::CacheTtl sync_mark = llm::CacheTtl::kDefault;  // that we would set on each route…
   llm::CacheTtl batch_mark = llm::CacheTtl::kDefault;
   Duration sync_ttl{}, batch_ttl{};  // …and how long it lives

@@ -86,6 +86,20 @@ TEST(PlanJob, AMarkNeedsTheModelsMinimum) {
               HasSubstr("no two items begin with the same block"));
 }
 
+// Providers that look for prefixes by themselves have no breakpoints to set, and hits nevertheless.
+TEST(PlanJob, ACacheWithoutBreakpointsCountsOnTheSyncRoute) {
+  const Shape mostly_shared{.items = 1000, .prefix = 7000, .variable = 100};
+  const auto mistral = plan_of("mistral/mistral-small-2603", mostly_shared, RouteWish::kAuto);
+  EXPECT_EQ(mistral.job.route, Route::kSync);
+  EXPECT_EQ(mistral.job.cache.hit_rate_expected, 0.7);
+  EXPECT_LT(mistral.job.expected.pico * 2, mistral.job.expected_baseline.pico);
+  // As careful as the provider: no hit is promised, and a batch is certain.
+  EXPECT_EQ(plan_of("gemini/gemini-2.5-flash", mostly_shared, RouteWish::kAuto).job.route,
+            Route::kBatch);
+  const auto none = plan_of("mistral/mistral-small-2603", kLong, RouteWish::kBatch).job.cache;
+  EXPECT_THAT(none.reason, HasSubstr("no prompt cache on the batch route"));
+}
+
 TEST(PlanJob, NoReadsNoMark) {
   auto shape = kLong;
   shape.items = 1;

@@ -156,7 +156,9 @@ PrefixChoice choose_prefixes(const PrefixTree& tree, const PrefixSettings& setti
   choice.terms = terms_of(settings, option);
   choice.chosen.assign(tree.nodes.size(), false);
   choice.expected.assign(tree.nodes.size(), 0);
-  if (settings.mode == catalogue::CacheMode::kNone || settings.breakpoints_max == 0) return choice;
+  using catalogue::CacheMode;
+  if (settings.mode == CacheMode::kNone) return choice;
+  if (settings.mode == CacheMode::kBreakpoints && settings.breakpoints_max == 0) return choice;
   const bool alive = settings.use_gap <= option.life;
   const auto step = std::max<std::uint32_t>(settings.step_tokens, 1);
   for (std::size_t i = 1; i < tree.nodes.size(); ++i) {

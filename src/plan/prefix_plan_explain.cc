@@ -54,6 +54,9 @@ void explain_nothing(Reasons& reasons, const PrefixSettings& settings,
     reasons.say(fmt::format(
         "all shared prefixes ({}) are shorter than {} tokens, from which on the model caches",
         shared, settings.prefix_min.count));
+  else if (estimate.hit_rate <= 0)
+    reasons.say(fmt::format("no hits are expected on the {} route: no shared prefix is marked",
+                            llm::to_string(settings.route)));
   else
     reasons.say(fmt::format(
         "no shared prefix is marked: at an expected hit rate of {:.0f} % (break-even {:.0f} %) "

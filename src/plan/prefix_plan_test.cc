@@ -144,6 +144,7 @@ TEST(PrefixPlan, WhereWritesAreChargedUnaskedTheyAreSuppressed) {
 TEST(PrefixPlan, AnAutomaticCacheGetsAnOrderAndNoMarks) {
   auto settings = rules();
   settings.mode = catalogue::CacheMode::kAutomatic;
+  settings.breakpoints_max = 0;
   settings.ttls = {{llm::CacheTtl::kDefault, 5min, {kInput}, 1.0}};
   settings.step_tokens = 128;
   settings.window_items = 0;

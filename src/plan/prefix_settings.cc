@@ -13,8 +13,6 @@ using llm::CacheTtl;
 using llm::Route;
 using namespace std::chrono_literals;
 
-// What has been written before is all but certainly read on the sync route; a little is left for evictions.
-constexpr double kSyncHitRate = 0.95;
 // OpenAI's automatic cache hits in steps of 128 tokens: https://developers.openai.com/api/docs/guides/prompt-caching (checked 2026-11-23).
 constexpr std::uint32_t kAutomaticStepTokens = 128;
 
@@ -52,9 +50,9 @@ PrefixSettings settings_for(const catalogue::Provider& provider, const catalogue
   if (!reaches(model, route)) return out;
   out.mode = model.cache;
   const double hit_rate =
-      route == Route::kSync
-          ? kSyncHitRate
-          : std::clamp(batch_hit_rate.value_or(limits.batch_hit_rate_expected), 0.0, 1.0);
+      std::clamp(route == Route::kSync ? limits.sync_hit_rate_expected
+                                       : batch_hit_rate.value_or(limits.batch_hit_rate_expected),
+                 0.0, 1.0);
   const auto own = route == Route::kBatch ? limits.batch_mark : limits.sync_mark;
   if (model.cache == CacheMode::kAutomatic) {
     out.step_tokens = kAutomaticStepTokens;

@@ -5,6 +5,19 @@
 #include <algorithm>
 
 namespace weir::provider {
+namespace {
+
+std::string how_to_give(std::string_view name) {
+  return fmt::format("give --set {}=…, or put it into the configuration, as a secret must be",
+                     name);
+}
+
+std::unexpected<Error> missing(const catalogue::Provider& provider, std::string_view name) {
+  return fail(ErrorKind::kInvalidArgument,
+              fmt::format("{} wants the setting '{}'", provider.name, name), how_to_give(name));
+}
+
+}  // namespace
 
 void Settings::set(std::string_view name, std::string_view value, bool secret) {
   const auto at = std::ranges::lower_bound(
@@ -39,10 +52,7 @@ Result<std::string> endpoint_of(const catalogue::Provider& provider, std::string
     if (close == std::string::npos) break;
     const auto name = out.substr(open + 1, close - open - 1);
     const auto value = settings.find(name);
-    if (!value)
-      return fail(ErrorKind::kInvalidArgument,
-                  fmt::format("{} wants the setting '{}'", provider.name, name),
-                  fmt::format("give --set {}=…, or put it into the configuration", name));
+    if (!value) return missing(provider, name);
     for (const auto& [exception, url] : provider.endpoints)
       if (exception == *value) return url;
     // A key follows the host: nothing but a label may be put into it.
@@ -58,10 +68,7 @@ Result<std::string> endpoint_of(const catalogue::Provider& provider, std::string
 
 Result<void> require_settings(const catalogue::Provider& provider, const Settings& settings) {
   for (const auto& name : provider.settings)
-    if (!settings.find(name))
-      return fail(ErrorKind::kInvalidArgument,
-                  fmt::format("{} wants the setting '{}'", provider.name, name),
-                  fmt::format("give --set {}=…, or put it into the configuration", name));
+    if (!settings.find(name)) return missing(provider, name);
   return {};
 }
 
@@ -78,10 +85,8 @@ std::string batch_needs(const catalogue::Provider& provider, const Settings& set
     const auto name = needed.substr(0, needed.find(' '));
     needed.remove_prefix(std::min(name.size() + 1, needed.size()));
     if (!settings.find(name))
-      return fmt::format(
-          "{} makes batches only where '{}' is known: give --set {}=…, or put it into "
-          "the configuration",
-          provider.name, name, name);
+      return fmt::format("{} makes batches only where '{}' is known: {}", provider.name, name,
+                         how_to_give(name));
   }
   return {};
 }

@@ -14,6 +14,7 @@
 #include "json/write.h"
 #include "sim/bill.h"
 #include "sim/faults.h"
+#include "sim/heard.h"
 #include "sim/model.h"
 #include "sim/options.h"
 #include "sim/prompt_cache.h"
@@ -30,6 +31,7 @@ struct World {
   PromptCache cache;
   TokenCounter tokens;
   Model model;
+  Listener listener;
 };
 
 /// One request on its way through a provider.

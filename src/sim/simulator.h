@@ -37,6 +37,9 @@ class Simulator {
   void advance(Time now);
 
   [[nodiscard]] const Bill& bill() const { return world_.bill; }
+  /// From now on, what the latest request that was answered said.
+  void listen() { world_.listener.listen(); }
+  [[nodiscard]] const std::vector<Heard>& heard() const { return world_.listener.heard(); }
 
  private:
   struct Window {

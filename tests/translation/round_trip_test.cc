@@ -5,6 +5,7 @@
 #include <map>
 
 #include "json/value.h"
+#include "meant.h"
 #include "sample.h"
 #include "sim/simulator.h"
 #include "weir_sim_registry.h"
@@ -22,6 +23,7 @@ class Provider {
     for (const auto& row : sim::registered())
       if (row.name == name_) simulated.push_back(row.get());
     simulator_ = sim::Simulator::create({}, std::move(simulated)).value();
+    simulator_->listen();
   }
   [[nodiscard]] const provider::Adapter& adapter() const { return adapter_; }
 
@@ -38,6 +40,7 @@ class Provider {
     for (auto& piece : plan.body) out.body += std::get<std::string>(piece);
     return simulator_->handle(std::move(out), kNow);
   }
+  [[nodiscard]] const std::vector<sim::Heard>& heard() const { return simulator_->heard(); }
   llm::Response answer(const llm::Request& request) {
     const auto reply = send(request);
     EXPECT_EQ(reply.head.status, 200) << reply.text();
@@ -56,6 +59,11 @@ class Provider {
   const provider::Adapter& adapter_;
   std::unique_ptr<sim::Simulator> simulator_;
 };
+
+// An object that every provider's own rules of schemas take.
+constexpr std::string_view kSchema =
+    R"({"type":"object","properties":{"domain":{"type":"string","description":"of the document"},)"
+    R"("count":{"type":"integer"}},"required":["domain","count"],"additionalProperties":false})";
 
 class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
@@ -76,6 +84,18 @@ TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   EXPECT_EQ(response.finish, llm::FinishReason::kStop);
   EXPECT_FALSE(response.text.empty());
   EXPECT_EQ(provider.adapter().tool_calls(response).value(), std::vector<llm::ToolCall>{});
+}
+
+// The schema of the answer, beside all else that a request without tools can say.
+TEST_P(RoundTrip, ASchemaIsHeardAsItWasMeant) {
+  Provider provider(GetParam());
+  auto request = sample(GetParam());
+  request.tools.clear();
+  request.messages.resize(1);
+  request.messages[0].content.erase(request.messages[0].content.begin());
+  request.format = llm::AnswerFormat{.name = "answer", .schema_json = std::string(kSchema)};
+  EXPECT_TRUE(provider.answer(request).text.starts_with("{"));
+  EXPECT_EQ(told(meant_by(request, ""), true), told(provider.heard(), true));
 }
 
 TEST_P(RoundTrip, EveryPartCountsAsPrompt) {
@@ -153,6 +173,27 @@ TEST_P(Calls, TheSimulatorSeesABrokenConversation) {
   EXPECT_EQ(provider.send(request).head.status, 400);
 }
 
+llm::CacheTtl ttl_of(std::string_view life) {
+  if (life == "5m") return llm::CacheTtl::k5m;
+  return life == "1h" ? llm::CacheTtl::k1h : llm::CacheTtl::kDefault;
+}
+
+// Up to two in the system's texts, and up to two in the user's: what lives longer stands first.
+void mark_some(llm::Request& request, std::string_view lives) {
+  if (lives.empty()) return;
+  const auto mark = [left = 2](llm::Block& block, std::string_view life) mutable {
+    if (!block.is_text() || left == 0 || *rc::gen::inRange(0, 2) == 0) return;
+    block.mark = llm::CacheMark{ttl_of(life)};
+    --left;
+  };
+  auto in_system = mark, in_messages = mark;
+  for (auto& block : request.system) in_system(block, lives.substr(0, lives.find(' ')));
+  for (auto& message : request.messages)
+    if (message.role == llm::Role::kUser)
+      for (auto& block : message.content) in_messages(block, lives.substr(lives.find(' ') + 1));
+  if (llm::has_marks(request)) request.cache = llm::CachePolicy::kMarked;
+}
+
 // A conversation of any shape that the providers take.
 llm::Request any_request(std::string_view provider) {
   const auto words = [] { return "x" + *rc::gen::string<std::string>(); };
@@ -184,6 +225,7 @@ llm::Request any_request(std::string_view provider) {
     out.messages.push_back(std::move(user));
   }
   if (some(1) == 1 && meeting_of(provider).stops) out.stop = {words()};
+  mark_some(out, meeting_of(provider).lives);
   if (out.tools.empty() && meeting_of(provider).calls_need_tools)
     out.tools.push_back({.name = "tool", .description = "", .parameters_json = "{}"});
   return out;
@@ -214,6 +256,10 @@ void any_request_is_taken(std::string name) {
   RC_ASSERT(parser.parse(once).has_value());
   const auto reply = provider.send(request);
   if (reply.head.status != 200) RC_FAIL(reply.text() + " " + once);
+  const auto& meeting = meeting_of(name);
+  const auto meant = told(meant_by(request, meeting.lives), meeting.ids),
+             heard = told(provider.heard(), meeting.ids);
+  if (meant != heard) RC_FAIL("meant:\n" + meant + "heard:\n" + heard + once);
 }
 RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }

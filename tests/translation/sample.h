@@ -22,14 +22,23 @@ struct Meeting {
   bool batches = true;
   bool no_tool = true;            // it can be told that no tool may be called
   bool calls_need_tools = false;  // a conversation with calls wants the tools as well
+  bool ids = true;                // it tells calls apart by ids, not by their names and order
+  std::string_view lives =
+      "";  // of marks, in its words: the one of the system's, that of the user's
 };
 
 inline const Meeting& meeting_of(std::string_view provider) {
   static constexpr Meeting kMeetings[] = {
-      {.name = "anthropic", .model = "claude-sonnet-5", .base_path = "/anthropic"},
-      {.name = "openAI", .model = "gpt-6-sol", .base_path = "/openAI/v1"},
+      {.name = "anthropic",
+       .model = "claude-sonnet-5",
+       .base_path = "/anthropic",
+       .lives = "1h 5m"},
+      {.name = "openAI",
+       .model = "gpt-6-sol",
+       .base_path = "/openAI/v1",
+       .lives = "default default"},
       {.name = "gemini", .model = "gemini-3.8-flash", .base_path = "/gemini"},
-      {.name = "vertexAI", .model = "gemini-3.8-flash", .base_path = "/vertexAI"},
+      {.name = "vertexAI", .model = "gemini-3.8-flash", .base_path = "/vertexAI", .ids = false},
       {.name = "groq", .model = "openai/gpt-oss-20b", .base_path = "/groq/openai/v1"},
       {.name = "together", .model = "openai/gpt-oss-20b", .base_path = "/together/v1"},
       {.name = "azureOpenAI", .model = "gpt-4.1", .base_path = "/azureOpenAI/openai/v1"},
@@ -47,7 +56,8 @@ inline const Meeting& meeting_of(std::string_view provider) {
        .model = "anthropic.claude-sonnet-5",
        .base_path = "/bedrock",
        .no_tool = false,
-       .calls_need_tools = true},
+       .calls_need_tools = true,
+       .lives = "1h 5m"},
       {.name = "cohere",
        .model = "command-r7b-12-2024",
        .base_path = "/cohere",

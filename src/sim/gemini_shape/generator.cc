@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "json/write.h"
 #include "sim/draw.h"
+#include "sim/gemini_shape/heard.h"
 
 namespace weir::sim::gemini_shape {
 namespace {
@@ -130,6 +131,7 @@ Checked<Content> Generator::generate(const GenerateRequest& request, const Conte
   const std::uint64_t root =
       hash64(row.model, hash64(context.account, context.batch ? 0x6E01 : 0x6E00));
   const Prompt prompt = read_prompt(walker_, request, root);
+  if (world_.listener.listening()) hear_request(request, world_.listener);
   if (row.input_tokens_max > 0 && prompt.tokens > row.input_tokens_max)
     return refuse("The input token count (" + std::to_string(prompt.tokens) +
                   ") exceeds the maximum number of tokens allowed (" +

@@ -4,6 +4,7 @@
 
 #include "http/sse.h"
 #include "json/write.h"
+#include "sim/openai_shape/chat_heard.h"
 
 namespace weir::sim::openai_shape {
 namespace {
@@ -109,6 +110,7 @@ void Chat::use_breakpoints(const ChatRequest& request, const ChatContext& contex
 
 Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext& context) {
   const ChatPrompt prompt = reader_.read(request, context.account, context.affinity, context.batch);
+  if (world_.listener.listening()) hear_chat(request.body, world_.listener);
   const ModelRow& row = *request.row;
   if (row.input_tokens_max > 0 && prompt.tokens > row.input_tokens_max)
     return refuse("This model's maximum context length is " + std::to_string(row.input_tokens_max) +

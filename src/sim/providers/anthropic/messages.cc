@@ -2,6 +2,7 @@
 
 #include "http/sse.h"
 #include "json/write.h"
+#include "sim/providers/anthropic/heard.h"
 
 namespace weir::sim::anthropic {
 namespace {
@@ -76,6 +77,7 @@ Checked<MessageAnswer> Messages::complete(const MessageRequest& request,
   const ModelRow& row = *request.row;
   const Prompt prompt =
       read_prompt(request.body, row.model, context.account, context.batch, world_.tokens);
+  if (world_.listener.listening()) hear_message_body(request.body, world_.listener);
   if (row.input_tokens_max > 0 && prompt.tokens > row.input_tokens_max)
     return refuse("prompt is too long: " + std::to_string(prompt.tokens) + " tokens > " +
                   std::to_string(row.input_tokens_max) + " maximum");

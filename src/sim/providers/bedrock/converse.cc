@@ -2,6 +2,7 @@
 
 #include "json/write.h"
 #include "sim/providers/bedrock/frames.h"
+#include "sim/providers/bedrock/heard.h"
 
 namespace weir::sim::bedrock {
 namespace {
@@ -54,6 +55,7 @@ void write_block(json::Writer& out, const Answer& answer) {
 Checked<Answer> converse(World& world, const ConverseRequest& request, const Context& context) {
   const ModelRow& row = *request.model.row;
   const Prompt prompt = read_prompt(request, context.account, world.tokens);
+  if (world.listener.listening()) hear_converse(request.body, world.listener);
   if (row.input_tokens_max > 0 && prompt.tokens > row.input_tokens_max)
     return refuse("Input is too long for requested model.");
   Answer answer{.tool = request.tool, .row = &row};

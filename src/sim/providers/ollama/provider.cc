@@ -10,6 +10,7 @@
 #include "json/write.h"
 #include "sim/json_reply.h"
 #include "sim/openai_shape/service.h"
+#include "sim/providers/ollama/heard.h"
 #include "sim/providers/ollama/native_request.h"
 
 namespace weir::sim::ollama {
@@ -110,6 +111,7 @@ class Ollama final : public openai_shape::Service {
     if (!native) return error_reply(kTraits, native.error());
     auto answer = complete(call, *native);
     if (!answer) return error_reply(kTraits, answer.error());
+    if (world_->listener.listening()) hear_native(*body, world_->listener);
     const std::size_t bill_row = world_->bill.add({.attempt_id = call.attempt_id,
                                                    .account = call.account,
                                                    .provider = kTraits.provider,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kStorage = "s3";
+constexpr std::string_view kAuthorization = "authorization";
 
 std::string hex(std::string_view bytes) {
   std::string out;
@@ -48,14 +50,26 @@ std::string basic_time(Time now) {
   return out;
 }
 
-std::string canonical_path(std::string_view target, bool as_it_is) {
-  const auto path = http::path_of(target);
-  if (as_it_is) return std::string(path);
+// The path of all services but S3: without "." and ".." and empty segments (RFC 3986, 6.2.2.3), and encoded once more.
+std::string normal_path(std::string_view path) {
+  std::vector<std::string_view> segments;
+  const bool folder = path.ends_with('/');
+  while (!path.empty()) {
+    const auto segment = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(path.size(), segment.size() + 1));
+    if (segment == ".." && !segments.empty()) segments.pop_back();
+    else if (!segment.empty() && segment != "." && segment != "..") segments.push_back(segment);
+  }
   std::string out;
-  for (const char c : path)
-    if (c == '/') out.push_back(c);
-    else out += http::percent_encode({&c, 1});
+  for (const auto segment : segments) out.append("/").append(http::percent_encode(segment));
+  if (out.empty() || folder) out.push_back('/');
   return out;
+}
+
+// S3 has objects of any name, dots and empty ones included.
+std::string canonical_path(std::string_view target, bool storage) {
+  const auto path = http::path_of(target);
+  return storage ? std::string(path) : normal_path(path);
 }
 
 // Names and values are percent-encoded already; a name alone gets its "=".
@@ -78,11 +92,13 @@ std::string canonical_query(std::string_view target) {
   return out;
 }
 
-// Without spaces at the ends, and one where several stand.
+// Without blanks at the ends, and one space where several stand.
 std::string trimmed(std::string_view value) {
   std::string out;
-  for (const char c : value)
+  for (char c : value) {
+    if (c == '\t') c = ' ';
     if (c != ' ' || (!out.empty() && out.back() != ' ')) out.push_back(c);
+  }
   if (out.ends_with(' ')) out.pop_back();
   return out;
 }
@@ -90,15 +106,17 @@ std::string trimmed(std::string_view value) {
 struct CanonicalHeaders {
   std::string lines, names;
 };
+// Headers of one name are one list, in the order in which they stand. A signature of before does not sign itself.
 CanonicalHeaders canonical_headers(const http::Headers& headers, const http::Origin& origin) {
-  std::vector<std::pair<std::string, std::string>> sorted{{"host", origin.authority()}};
+  std::map<std::string, std::string> sorted{{"host", origin.authority()}};
   for (const auto& [name, value] : headers) {
     std::string lower = name;
     for (char& c : lower)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    sorted.emplace_back(std::move(lower), trimmed(value));
+    if (lower == kAuthorization) continue;
+    const auto [at, added] = sorted.try_emplace(std::move(lower), trimmed(value));
+    if (!added) at->second.append(",").append(trimmed(value));
   }
-  std::ranges::sort(sorted);
   CanonicalHeaders out;
   for (const auto& [name, value] : sorted) {
     out.lines += fmt::format("{}:{}\n", name, value);
@@ -120,7 +138,21 @@ std::string payload_hash(const http::RequestPlan& plan, bool storage) {
   return sha256_hex(whole);
 }
 
+std::string canonical_of(const http::RequestPlan& plan, const CanonicalHeaders& headers,
+                         bool storage, std::string_view payload) {
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", http::to_string(plan.method),
+                     canonical_path(plan.target, storage), canonical_query(plan.target),
+                     headers.lines, headers.names, payload);
+}
+
 }  // namespace
+
+std::string canonical_request(const http::RequestPlan& plan, const http::Origin& origin,
+                              std::string_view service) {
+  const bool storage = service == kStorage;
+  return canonical_of(plan, canonical_headers(plan.headers, origin), storage,
+                      payload_hash(plan, storage));
+}
 
 void sign(http::RequestPlan& plan, const http::Origin& origin, const AwsKey& key,
           const AwsScope& scope, Time now) {
@@ -132,9 +164,7 @@ void sign(http::RequestPlan& plan, const http::Origin& origin, const AwsKey& key
     plan.headers.set("x-amz-security-token", std::string(key.session_token));
   if (storage) plan.headers.set("x-amz-content-sha256", payload);
   const auto headers = canonical_headers(plan.headers, origin);
-  const auto request = fmt::format(
-      "{}\n{}\n{}\n{}\n{}\n{}", http::to_string(plan.method), canonical_path(plan.target, storage),
-      canonical_query(plan.target), headers.lines, headers.names, payload);
+  const auto request = canonical_of(plan, headers, storage, payload);
   const auto day = time.substr(0, 8);
   const auto where = fmt::format("{}/{}/{}/aws4_request", day, scope.region, scope.service);
   const auto text = fmt::format("{}\n{}\n{}\n{}", kAlgorithm, time, where, sha256_hex(request));
@@ -142,7 +172,7 @@ void sign(http::RequestPlan& plan, const http::Origin& origin, const AwsKey& key
   for (const std::string_view part :
        {std::string_view(day), scope.region, scope.service, std::string_view("aws4_request")})
     signing = hmac(signing, part);
-  plan.headers.set("authorization",
+  plan.headers.set(std::string(kAuthorization),
                    fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm,
                                key.id, where, headers.names, hex(hmac(signing, text))));
 }

@@ -87,6 +87,38 @@ TEST(AwsSignature, OfTheTestSuite) {
       "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
 }
 
+TEST(AwsSignature, OfTheTestSuitePathsAreNormal) {
+  const auto get = [](std::string target) {
+    return signed_for({.target = std::move(target), .headers = {}, .body = {}},
+                      "example.amazonaws.com", "service");
+  };
+  const std::string_view root = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+  EXPECT_EQ(get("/example/.."), root);
+  EXPECT_EQ(get("//"), root);
+  EXPECT_EQ(get("/./"), root);
+  EXPECT_EQ(get("/../.."), root);
+  EXPECT_EQ(get("//example//"), "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84");
+}
+
+TEST(AwsSignature, OfTheTestSuiteHeadersAreTrimmedAndJoined) {
+  const auto get = [](http::Headers headers) {
+    return signed_for({.target = "/", .headers = std::move(headers), .body = {}},
+                      "example.amazonaws.com", "service");
+  };
+  EXPECT_EQ(get({{"My-Header1", "value2"}, {"My-Header1", "value2"}, {"my-header1", "value1"}}),
+            "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea");
+  const std::string_view trim = "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736";
+  EXPECT_EQ(get({{"My-Header1", " value1"}, {"My-Header2", " \"a   b   c\""}}), trim);
+  EXPECT_EQ(get({{"My-Header1", "value1\t "}, {"My-Header2", "\t\"a \t b\tc\""}}), trim);
+}
+
+TEST(AwsSignature, ASecondOneIsAsTheFirst) {
+  http::RequestPlan plan{.target = "/", .headers = {}, .body = {}};
+  const auto once = signed_for(plan, "example.amazonaws.com", "service");
+  plan.headers.set("Authorization", "AWS4-HMAC-SHA256 of before");
+  EXPECT_EQ(signed_for(plan, "example.amazonaws.com", "service"), once);
+}
+
 TEST(AwsSignature, EverythingThatIsSentChangesIt) {
   http::RequestPlan plan{.method = http::Method::kPost,
                          .target = "/model/a%3A0/converse",

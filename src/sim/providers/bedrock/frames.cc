@@ -1,9 +1,6 @@
 #include "sim/providers/bedrock/frames.h"
 
-#include <cstdint>
-
 namespace weir::sim::bedrock {
-namespace {
 
 // Bit by bit: slow, and plainly right.
 std::uint32_t checksum(std::string_view bytes) {
@@ -14,6 +11,8 @@ std::uint32_t checksum(std::string_view bytes) {
   }
   return ~crc;
 }
+
+namespace {
 
 void append_number(std::string& out, std::uint32_t value, int bytes) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "http/url.h"
 #include "sim/json_reply.h"
 
 namespace weir::sim::bedrock {
@@ -341,17 +340,6 @@ void Jobs::write_job(json::Writer& out, const Job& job, Time now) const {
   out.field("processedRecordCount", job.succeeded + job.errored);
   out.field("successRecordCount", job.succeeded).field("errorRecordCount", job.errored);
   out.end_object();
-}
-
-Reply Jobs::list(const Call& call) const {
-  const auto wanted = http::query_value(call.request.target, "nameContains").value_or("");
-  json::Writer out;
-  out.begin_object().key("invocationJobSummaries").begin_array();
-  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job)
-    if (job->account == call.account && job->visible_at <= call.now &&
-        job->wanted.name.find(wanted) != std::string::npos)
-      write_job(out, *job, call.now);
-  return json_reply(200, out.end_array().end_object().take());
 }
 
 Reply Jobs::get(const Call& call, std::string_view id) {

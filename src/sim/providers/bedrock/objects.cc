@@ -1,13 +1,12 @@
 #include "sim/providers/bedrock/objects.h"
 
-#include <charconv>
-
 #include "http/url.h"
+#include "sim/providers/bedrock/listing.h"
+#include "sim/providers/bedrock/sha256.h"
+#include "sim/providers/bedrock/upload.h"
 
 namespace weir::sim::bedrock {
 namespace {
-
-constexpr std::size_t kUsualKeys = 1000;
 
 Reply plain(int status) {
   Reply reply;
@@ -15,65 +14,70 @@ Reply plain(int status) {
   return reply;
 }
 
-Reply no_object() { return storage_error(usual_error(404, "", true)); }
-
 }  // namespace
 
+// To tell two contents apart, as documented; a client must not take it for a hash.
+std::string Objects::next_etag() {
+  return "\"" + hex(sha256("etag " + std::to_string(++writes_))).substr(0, 32) + "\"";
+}
+
 Reply Objects::put(Call& call, const Route& route) {
-  keep(call.account, route.name, route.object, call.now, std::move(call.request.body));
+  auto upload = read_upload(call.request);
+  if (!upload) return storage_error(upload.error());
+  const std::string type(
+      call.request.headers.find("content-type").value_or("application/octet-stream"));
+  const auto& kept = objects_[place(call.account, route.name, route.object)] = {
+      .modified = call.now,
+      .etag = next_etag(),
+      .type = type,
+      .crc32 = std::move(upload->crc32),
+      .bytes = std::make_shared<const std::string>(std::move(upload->bytes))};
   Reply reply = plain(200);
-  reply.head.headers.set("etag", "\"" + make_id("", 7, call.sequence, 32) + "\"");
+  reply.head.headers.set("etag", kept.etag);
+  if (!kept.crc32.empty()) {
+    reply.head.headers.set("x-amz-checksum-crc32", kept.crc32);
+    reply.head.headers.set("x-amz-checksum-type", "FULL_OBJECT");
+  }
   return reply;
 }
 
 Reply Objects::get(Call& call, const Route& route) const {
+  const bool head = call.request.method == http::Method::kHead;
   const auto found = objects_.find(place(call.account, route.name, route.object));
-  if (found == objects_.end()) return no_object();
+  if (found == objects_.end()) return head ? plain(404) : storage_error(usual_error(404, "", true));
+  const Object& object = found->second;
   Reply reply = plain(200);
-  reply.head.headers.set("content-type", "binary/octet-stream");
-  if (found->second.lines) found->second.lines->write(reply, call.deliveries);
-  else reply.body.push_back({Duration(0), *found->second.bytes});
+  auto& headers = reply.head.headers;
+  headers.set("content-type", object.type);
+  headers.set("etag", object.etag);
+  headers.set("last-modified", http_date(object.modified));
+  headers.set("accept-ranges", "bytes");
+  if (!object.crc32.empty() && call.request.headers.find("x-amz-checksum-mode") == "ENABLED") {
+    headers.set("x-amz-checksum-crc32", object.crc32);
+    headers.set("x-amz-checksum-type", "FULL_OBJECT");
+  }
+  if (head) headers.set("content-length", std::to_string(object.size()));
+  else if (object.lines) object.lines->write(reply, call.deliveries);
+  else reply.body.push_back({Duration(0), *object.bytes});
   return reply;
 }
 
 Reply Objects::list(const Call& call, const Route& route) const {
-  const auto query = [&](std::string_view name) {
-    return http::query_value(call.request.target, name);
-  };
-  if (query("list-type") != "2")
-    return storage_error(
-        {.status = 400, .name = "InvalidRequest", .message = "list-type is not 2"});
-  std::size_t most = kUsualKeys;
-  if (const auto told = query("max-keys"))
-    std::from_chars(told->data(), told->data() + told->size(), most);
-  const auto prefix = query("prefix").value_or("");
-  const auto from = place(call.account, route.name, prefix);
-  std::string contents;
-  std::size_t count = 0;
-  bool more = false;
+  auto wanted = read_list(call.request.target);
+  if (!wanted) return storage_error(wanted.error());
+  Listing listing(*wanted);
+  const auto from = place(call.account, route.name, wanted->prefix);
   for (auto at = objects_.lower_bound(from); at != objects_.end() && at->first.starts_with(from);
        ++at) {
-    if (count == most) {
-      more = true;
+    const auto key = std::string_view(at->first).substr(from.size() - wanted->prefix.size());
+    const Object& object = at->second;
+    if (!listing.add(
+            {.key = key, .etag = object.etag, .modified = object.modified, .bytes = object.size()}))
       break;
-    }
-    ++count;
-    const auto key = std::string_view(at->first).substr(from.size() - prefix.size());
-    const auto bytes = at->second.lines ? at->second.lines->bytes() : at->second.bytes->size();
-    contents += "<Contents><Key>" + xml_escaped(key) + "</Key><LastModified>" +
-                to_rfc3339(at->second.modified) + "</LastModified><Size>" + std::to_string(bytes) +
-                "</Size><StorageClass>STANDARD</StorageClass></Contents>";
   }
   Reply reply = plain(200);
   reply.head.headers.set("content-type", "application/xml");
-  reply.body.push_back({Duration(0),
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
-                        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>" +
-                            xml_escaped(route.name) + "</Name><Prefix>" + xml_escaped(prefix) +
-                            "</Prefix><KeyCount>" + std::to_string(count) + "</KeyCount><MaxKeys>" +
-                            std::to_string(most) + "</MaxKeys><IsTruncated>" +
-                            (more ? "true" : "false") + "</IsTruncated>" + contents +
-                            "</ListBucketResult>"});
+  reply.body.push_back({Duration(0), listing.text(route.name)});
   return reply;
 }
 
@@ -93,13 +97,17 @@ std::shared_ptr<const std::string> Objects::find(std::string_view account, std::
 void Objects::keep(std::string_view account, std::string_view bucket, std::string_view key,
                    Time now, std::string text) {
   objects_[place(account, bucket, key)] = {
-      .modified = now, .bytes = std::make_shared<const std::string>(std::move(text)), .lines = {}};
+      .modified = now,
+      .etag = next_etag(),
+      .bytes = std::make_shared<const std::string>(std::move(text))};
 }
 
 void Objects::keep(std::string_view account, std::string_view bucket, std::string_view key,
                    Time now, ResultLines lines) {
   objects_[place(account, bucket, key)] = {
-      .modified = now, .bytes = {}, .lines = std::make_shared<const ResultLines>(std::move(lines))};
+      .modified = now,
+      .etag = next_etag(),
+      .lines = std::make_shared<const ResultLines>(std::move(lines))};
 }
 
 }  // namespace weir::sim::bedrock

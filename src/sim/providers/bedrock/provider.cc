@@ -61,6 +61,7 @@ class Bedrock final : public Provider {
       case Kind::kObject:
         if (method == Method::kPut) return {"file_upload", ""};
         if (method == Method::kDelete) return {"file_delete", ""};
+        if (method == Method::kHead) return {"file_get", ""};
         if (route.object.ends_with(".jsonl.out")) return {"file_content", "batch_results"};
         return {"file_content", ""};
       case Kind::kNone: break;
@@ -87,9 +88,9 @@ class Bedrock final : public Provider {
   [[nodiscard]] Reply error(const Call& call, int status, std::string_view message) const override {
     const auto route = route_of(call.path);
     // A key that is wrong, not missing.
-    const bool has_key = call.request.headers.find("authorization").has_value();
-    return refusal(route,
-                   usual_error(status == 401 && has_key ? 403 : status, message, route.storage()));
+    if (status == 401 && call.request.headers.find("authorization"))
+      return refusal(route, unknown_key(route.storage()));
+    return refusal(route, usual_error(status, message, route.storage()));
   }
 
   // How long to wait it does not tell.
@@ -97,11 +98,12 @@ class Bedrock final : public Provider {
     return error(call, 429, "");
   }
 
-  // There are no headers of rates.
+  // There are no headers of rates. By the date, AWS's SDKs correct the times that they sign.
   void add_headers(const Call& call, const RateState& /*rate*/,
                    http::Headers& headers) const override {
     headers.set(route_of(call.path).storage() ? "x-amz-request-id" : "x-amzn-requestid",
                 call.request_id);
+    headers.set("date", http_date(call.now));
   }
 
   void write_state(json::Writer& out) const override {
@@ -140,7 +142,7 @@ class Bedrock final : public Provider {
         break;
       case Kind::kObject:
         if (method == Method::kPut) return objects_->put(call, route);
-        if (get) return objects_->get(call, route);
+        if (get || method == Method::kHead) return objects_->get(call, route);
         if (method == Method::kDelete) return objects_->remove(call, route);
         break;
       case Kind::kNone: break;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "http/url.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256 ";
 constexpr std::string_view kUnsigned = "UNSIGNED-PAYLOAD";
+constexpr std::string_view kChunks = "STREAMING-";  // not hashed as a whole: objects look into them
 
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> out;
@@ -43,7 +45,8 @@ std::string lower(std::string_view text) {
 
 std::string squeezed(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (char c : text) {
+    if (c == '\t') c = ' ';
     if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
     out.push_back(c);
   }
@@ -51,18 +54,20 @@ std::string squeezed(std::string_view text) {
   return out;
 }
 
-// S3 signs the path as it is sent; all others encode it a second time.
+// S3 signs the path as it is sent; all others without its dots and empty segments, and encoded a second time.
 std::string path_signed(const http::Request& request, bool storage) {
   const std::string_view path = http::path_of(request.target);
   if (storage) return std::string(path);
-  std::string out;
-  bool first = true;
-  for (const auto segment : split(path, '/')) {
-    if (!first) out += '/';
-    first = false;
-    out += http::percent_encode(segment);
+  std::vector<std::string_view> kept;
+  const auto segments = split(path, '/');
+  for (const auto segment : segments) {
+    if (segment.empty() || segment == ".") continue;
+    if (segment != "..") kept.push_back(segment);
+    else if (!kept.empty()) kept.pop_back();
   }
-  return out;
+  std::string out;
+  for (const auto segment : kept) out.append("/").append(http::percent_encode(segment));
+  return out.empty() || segments.back().empty() ? out + "/" : out;
 }
 
 std::string query_signed(const http::Request& request) {
@@ -165,12 +170,24 @@ class Check {
     if (storage_ && !told)
       return refuse("Missing required header for this request: x-amz-content-sha256",
                     "InvalidRequest");
-    if (storage_ && *told == kUnsigned) return std::string(kUnsigned);
+    if (storage_ && (*told == kUnsigned || told->starts_with(kChunks))) return std::string(*told);
     auto hash = hex(sha256(request_.body));
     if (told && *told != hash)
       return refuse("The provided 'x-amz-content-sha256' header does not match what was computed.",
                     "XAmzContentSHA256Mismatch");
     return hash;
+  }
+
+  // Headers of one name are one list.
+  [[nodiscard]] std::string value_of(std::string_view wanted) const {
+    std::string out;
+    bool first = true;
+    for (const auto& [name, value] : request_.headers) {
+      if (lower(name) != wanted) continue;
+      if (!std::exchange(first, false)) out += ',';
+      out += squeezed(value);
+    }
+    return out;
   }
 
   [[nodiscard]] std::string sign(std::string_view names, std::string_view payload,
@@ -179,8 +196,7 @@ class Check {
     std::string text(http::to_string(request_.method));
     text += "\n" + path_signed(request_, storage_) + "\n" + query_signed(request_) + "\n";
     for (const auto name : split(names, ';'))
-      text += std::string(name) + ":" +
-              squeezed(request_.headers.find(name).value_or(std::string_view())) + "\n";
+      text.append(name).append(":").append(value_of(name)).append("\n");
     text += "\n" + std::string(names) + "\n" + std::string(payload);
     const std::string where = std::string(scope[1]) + "/" + std::string(scope[2]) + "/" +
                               std::string(scope[3]) + "/" + std::string(scope[4]);

@@ -18,8 +18,9 @@ constexpr std::array<Usual, 9> kUsual{{
     {400, "ValidationException", "Input validation failed.", "InvalidRequest", "Invalid request."},
     {401, "MissingAuthenticationTokenException", "Missing Authentication Token", "AccessDenied",
      "Access Denied"},
-    {403, "UnrecognizedClientException", "The security token included in the request is invalid.",
-     "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."},
+    {403, "AccessDeniedException",
+     "You don't have access to the model with the specified model ID.", "AccessDenied",
+     "Access Denied"},
     {404, "ResourceNotFoundException", "The resource was not found.", "NoSuchKey",
      "The specified key does not exist."},
     {408, "ModelTimeoutException", "The request took too long to process.", "RequestTimeout",
@@ -91,6 +92,16 @@ ApiError usual_error(int status, std::string_view message, bool storage) {
   return out;
 }
 
+ApiError unknown_key(bool storage) {
+  if (storage)
+    return {.status = 403,
+            .name = "InvalidAccessKeyId",
+            .message = "The AWS Access Key Id you provided does not exist in our records."};
+  return {.status = 403,
+          .name = "UnrecognizedClientException",
+          .message = "The security token included in the request is invalid."};
+}
+
 std::string xml_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -99,6 +110,20 @@ std::string xml_escaped(std::string_view text) {
     else if (c == '>') out += "&gt;";
     else out.push_back(c);
   }
+  return out;
+}
+
+std::string http_date(Time time) {
+  using namespace std::chrono;
+  static constexpr std::string_view kDays = "SunMonTueWedThuFriSat",
+                                    kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const std::string text = to_rfc3339(floor<seconds>(time));  // 2026-11-27T17:19:39Z
+  std::string out(kDays.substr(weekday(day).c_encoding() * std::size_t{3}, 3));
+  out.append(", ").append(text, 8, 2).append(" ");
+  out.append(kMonths.substr((unsigned{date.month()} - 1) * std::size_t{3}, 3)).append(" ");
+  out.append(text, 0, 4).append(" ").append(text, 11, 8).append(" GMT");
   return out;
 }
 

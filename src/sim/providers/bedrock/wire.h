@@ -32,9 +32,14 @@ Reply error_reply(const ApiError& error);
 Reply storage_error(const ApiError& error);
 /// The usual error of a status, of the JSON services or of S3 ("" for the message: the usual text).
 ApiError usual_error(int status, std::string_view message, bool storage);
+/// 403: of a key that nobody has.
+ApiError unknown_key(bool storage);
 
 /// Text as it stands in an XML element.
 std::string xml_escaped(std::string_view text);
+
+/// As a header has it: "Fri, 27 Nov 2026 17:19:39 GMT".
+std::string http_date(Time time);
 
 /// prefix + so many letters and digits drawn from the seed.
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number,

@@ -41,6 +41,8 @@ export class Simulator {
     const simulator = new Simulator(child, folder);
     try {
       simulator.url = await simulator.#printedUrl();
+      simulator.#timeScale = timeScale;
+      simulator.#startedAt = Date.now();
     } catch (error) {
       child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
@@ -52,6 +54,8 @@ export class Simulator {
   #child;
   #folder;
   #complaints = '';
+  #timeScale;
+  #startedAt;
   #ended;
 
   constructor(child, folder) {
@@ -119,6 +123,10 @@ export class Simulator {
   }
   async state() {
     return JSON.parse(await this.#own('state'));
+  }
+  /** By how many milliseconds virtual time is ahead of ours by now, about. */
+  ahead() {
+    return (Date.now() - this.#startedAt) * (this.#timeScale - 1);
   }
   /** Virtual time, in milliseconds. */
   async now() {

@@ -8,9 +8,9 @@ import { Simulator, errorOf, until } from './support/simulator.js';
 
 const model = 'gemini-2.5-flash';
 let simulator;
-// The SDK asks for v1 by itself; batches and schemas of JSON Schema are documented for v1beta.
-const clientOf = (apiKey) =>
-  new GoogleGenAI({ apiKey, httpOptions: { baseUrl: simulator.at('/gemini'), apiVersion: 'v1beta' } });
+// The SDK asks for v1 by itself.
+const clientOf = (apiKey, more) =>
+  new GoogleGenAI({ apiKey, httpOptions: { baseUrl: simulator.at('/gemini'), ...more } });
 
 before(async () => {
   simulator = await Simulator.start({ timeScale: 600 });
@@ -84,6 +84,22 @@ describe('contents', () => {
     assert.ok(error instanceof ApiError);
     assert.equal(error.status, 400);
   });
+
+  test('the beta version has the same', async () => {
+    const stable = clientOf('AIza-versions');
+    const beta = clientOf('AIza-versions', { apiVersion: 'v1beta' });
+    const texts = [];
+    for (const client of [stable, beta])
+      texts.push((await client.models.generateContent({ model, contents: documents[4].text, config })).text);
+    assert.equal(texts[0], texts[1]);
+    assert.equal((await beta.models.get({ model })).name, (await stable.models.get({ model })).name);
+    for (const [client, version] of [[stable, 'v1'], [beta, 'v1beta']]) {
+      const error = await errorOf(client.models.generateContent({ model: 'none', contents: 'x' }));
+      assert.equal(error.status, 404);
+      assert.match(error.message, new RegExp(`for API version ${version},`));
+    }
+    assert.equal((await simulator.bill('AIza-versions')).length, 2);
+  });
 });
 
 test('a batch over a file', async () => {
@@ -105,7 +121,7 @@ test('a batch over a file', async () => {
     const now = await client.batches.get({ name: made.name });
     return now.state === 'JOB_STATE_SUCCEEDED' && now;
   });
-  const at = `/gemini/download/v1beta/${batch.dest.fileName}:download?alt=media`;
+  const at = `/gemini/download/v1/${batch.dest.fileName}:download?alt=media`;
   const answer = await fetch(simulator.at(at), { headers: { 'x-goog-api-key': 'AIza-batch' } });
   const rows = parsed(await answer.text());
   assertAllRows(rows, (row) => row.key);

@@ -93,13 +93,12 @@ bool calls(const Content& content) { return !content.tool.empty() && !content.ge
 
 }  // namespace
 
-Checked<const ModelRow*> Generator::find_model(std::string_view model,
-                                               std::string_view method) const {
+Checked<const ModelRow*> Generator::find_model(std::string_view model, std::string_view method,
+                                               std::string_view version) const {
   if (const ModelRow* row = prices_.find(model)) return row;
   if (traits_.no_model != nullptr) return refuse(traits_.no_model(model), 404);
-  return refuse("models/" + std::string(model) +
-                    " is not found for API version v1beta, or is not supported for " +
-                    std::string(method) +
+  return refuse("models/" + std::string(model) + " is not found for API version " +
+                    std::string(version) + ", or is not supported for " + std::string(method) +
                     ". Call ListModels to see the list of available models and their supported "
                     "methods.",
                 404);

@@ -47,9 +47,9 @@ class Generator {
   Checked<Content> generate(const GenerateRequest& request, const Context& context);
   /// Tokens of the prompt alone.
   std::int64_t count(const GenerateRequest& request);
-  /// The row of a model, or 404. @param method for the text
-  [[nodiscard]] Checked<const ModelRow*> find_model(std::string_view model,
-                                                    std::string_view method) const;
+  /// The row of a model, or 404. @param method, version for the text
+  [[nodiscard]] Checked<const ModelRow*> find_model(std::string_view model, std::string_view method,
+                                                    std::string_view version = "v1beta") const;
   [[nodiscard]] const PriceTable& prices() const { return prices_; }
   [[nodiscard]] const Traits& traits() const { return traits_; }
 

@@ -54,8 +54,8 @@ Reply Service::rate_limited(const Call& /*call*/, Duration wait) const {
 }
 
 Reply Service::generate(Call& call, std::string_view model, bool stream) {
-  const auto row =
-      generator_->find_model(model, stream ? "streamGenerateContent" : "generateContent");
+  const auto row = generator_->find_model(
+      model, stream ? "streamGenerateContent" : "generateContent", version_of(call.request.target));
   if (!row) return error_reply(row.error());
   const auto body = parser_.parse(call.request.body);
   if (!body) return error_reply({.message = "Invalid JSON payload received.", .word = {}});
@@ -85,7 +85,7 @@ Reply Service::generate(Call& call, std::string_view model, bool stream) {
 
 // Doc: https://ai.google.dev/api/tokens (checked 2026-11-23, reference snapshot)
 Reply Service::count(const Call& call, std::string_view model) {
-  const auto row = generator_->find_model(model, "countTokens");
+  const auto row = generator_->find_model(model, "countTokens", version_of(call.request.target));
   if (!row) return error_reply(row.error());
   const auto body = parser_.parse(call.request.body);
   if (!body) return error_reply({.message = "Invalid JSON payload received.", .word = {}});

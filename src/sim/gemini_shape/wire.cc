@@ -77,6 +77,11 @@ ApiError usual_error(int status, std::string_view message) {
   return error;
 }
 
+std::string_view version_of(std::string_view target) {
+  return target.substr(0, target.find('?')).find("/v1/") != std::string_view::npos ? "v1"
+                                                                                   : "v1beta";
+}
+
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number,
                     std::size_t length) {
   auto random = draw(seed, prefix, number);

@@ -36,6 +36,9 @@ std::string status_json(const ApiError& error);
 /// The usual error of a status ("" for the message: the usual text).
 ApiError usual_error(int status, std::string_view message);
 
+/// The version of the API that a request asks for: "v1" or "v1beta".
+std::string_view version_of(std::string_view target);
+
 /// prefix + so many letters and digits drawn from the seed.
 std::string make_id(std::string_view prefix, std::uint64_t seed, std::uint64_t number,
                     std::size_t length = 24);

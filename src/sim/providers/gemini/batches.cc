@@ -104,7 +104,8 @@ Checked<Batches::NewBatch> Batches::read_create(const Call& call, const ModelRow
 }
 
 Reply Batches::create(Call& call, std::string_view model) {
-  const auto row = generator_.find_model(model, "batchGenerateContent");
+  const auto row = generator_.find_model(model, "batchGenerateContent",
+                                         gemini_shape::version_of(call.request.target));
   if (!row) return error_reply(row.error());
   json::Parser parser;
   const auto body = parser.parse(call.request.body);

@@ -99,6 +99,24 @@ TEST(GeminiBatches, LifeOfABatch) {
   EXPECT_TRUE(results(b, done).size() == 1 && results(b, done)[0].find("403") != std::string::npos);
 }
 
+TEST(GeminiBatches, TheStableVersionServesThemAlike) {
+  auto b = make_bench();
+  const Reply opened = b.post("/gemini/upload/v1/files", "{}",
+                              {{"x-goog-upload-protocol", "resumable"},
+                               {"x-goog-upload-command", "start"},
+                               {"x-goog-upload-header-content-length", "1"},
+                               {"host", "sim.test"}});
+  const auto url = opened.head.headers.find("x-goog-upload-url").value_or("");
+  EXPECT_TRUE(url.starts_with("http://sim.test/gemini/upload/v1/files?upload_id=")) << url;
+  const std::string name = create(b, lines(20));
+  EXPECT_EQ(b.get("/gemini/v1/" + name).text(), b.get("/gemini/v1beta/" + name).text());
+  EXPECT_EQ(Parsed(b.get("/gemini/v1/batches").text())["operations"].size(), 1U);
+  EXPECT_EQ(b.get("/gemini/v1/models").text(), b.get(kModels).text());
+  EXPECT_EQ(b.get("/gemini/v2/models").head.status, 404);
+  const auto unknown = b.get("/gemini/v1/models/none").text();
+  EXPECT_NE(unknown.find("for API version v1,"), std::string::npos) << unknown;
+}
+
 TEST(GeminiBatches, CachedTokensAreNotHalved) {
   auto b = make_bench({.batch_hit_rate = 1});
   const std::string request = body_of(words(3000), "d");

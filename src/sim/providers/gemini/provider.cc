@@ -3,6 +3,7 @@
 #include "sim/provider.h"
 
 #include <memory>
+#include <utility>
 
 #include "base/embedded.h"
 #include "sim/gemini_shape/service.h"
@@ -25,6 +26,16 @@ constexpr std::string_view kModels = "/v1beta/models", kFiles = "/v1beta/files",
                            kBatches = "/v1beta/batches", kUpload = "/upload/v1beta/files",
                            kDownload = "/download/v1beta/files/";
 
+// The stable version has the same paths; what it lacks of the beta is not documented.
+std::string beta_path(std::string_view path) {
+  constexpr std::string_view kStable = "/v1/";
+  std::string out(path);
+  for (const std::string_view before : {"", "/upload", "/download"})
+    if (path.starts_with(before) && path.substr(before.size()).starts_with(kStable))
+      return out.replace(before.size(), kStable.size(), "/v1beta/");
+  return out;
+}
+
 // What stands behind "{collection}/", or nothing.
 std::optional<std::string_view> under(std::string_view path, std::string_view collection) {
   if (!path.starts_with(collection) || path.size() < collection.size() + 2 ||
@@ -43,7 +54,10 @@ class Gemini final : public gemini_shape::Service {
     return request.headers.find("x-goog-api-key").value_or(std::string_view());
   }
 
-  [[nodiscard]] Operation operation(const Call& call) const override {
+  [[nodiscard]] Operation operation(const Call& given) const override {
+    Call call = given;
+    const std::string path = beta_path(given.path);
+    call.path = path;
     const bool post = call.request.method == Method::kPost;
     const bool removes = call.request.method == Method::kDelete;
     if (call.path == kUpload) return upload_operation(call);
@@ -69,14 +83,11 @@ class Gemini final : public gemini_shape::Service {
   }
 
   Reply handle(Call& call) override {
-    const Method method = call.request.method;
-    if (call.path == kUpload && method == Method::kPost) return files_->upload(call);
-    if (method == Method::kPost) return post(call);
-    if (method == Method::kGet) return get(call);
-    if (method != Method::kDelete) return not_a_path();
-    if (const auto id = under(call.path, kFiles)) return files_->remove(call, *id);
-    if (const auto id = under(call.path, kBatches)) return batches_->remove(call, *id);
-    return not_a_path();
+    const std::string path = beta_path(call.path);
+    const std::string_view asked = std::exchange(call.path, path);
+    Reply reply = serve(call);
+    call.path = asked;
+    return reply;
   }
 
   // A wrong key is answered 400.
@@ -126,6 +137,17 @@ class Gemini final : public gemini_shape::Service {
     return {command == "query" ? "file_upload_query" : "file_upload", ""};
   }
 
+  Reply serve(Call& call) {
+    const Method method = call.request.method;
+    if (call.path == kUpload && method == Method::kPost) return files_->upload(call);
+    if (method == Method::kPost) return post(call);
+    if (method == Method::kGet) return get(call);
+    if (method != Method::kDelete) return not_a_path();
+    if (const auto id = under(call.path, kFiles)) return files_->remove(call, *id);
+    if (const auto id = under(call.path, kBatches)) return batches_->remove(call, *id);
+    return not_a_path();
+  }
+
   Reply post(Call& call) {
     if (const auto rest = under(call.path, kBatches)) {
       const auto batch = gemini_shape::split_method(*rest);
@@ -149,7 +171,8 @@ class Gemini final : public gemini_shape::Service {
     if (const auto id = under(call.path, kFiles)) return files_->get(call, *id);
     if (const auto id = under(call.path, kBatches)) return batches_->get(call, *id);
     if (const auto id = under(call.path, kModels)) {
-      const auto row = generator_->find_model(*id, "getModel");
+      const auto row =
+          generator_->find_model(*id, "getModel", gemini_shape::version_of(call.request.target));
       return row ? json_reply(200, model_json(**row)) : error_reply(row.error());
     }
     if (call.path.starts_with(kDownload)) {

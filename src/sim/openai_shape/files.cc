@@ -143,6 +143,12 @@ std::string Files::keep(StoredFile file) {
   return files_.emplace(number, std::move(file)).first->second.id;
 }
 
+bool Files::fill(std::string_view account, std::string_view id, Upload upload) {
+  if (find(account, id) == nullptr) return false;
+  files_.at(numbers_.find(id)->second).upload = std::move(upload);
+  return true;
+}
+
 const StoredFile* Files::find(std::string_view account, std::string_view id) const {
   const auto number = numbers_.find(id);
   if (number == numbers_.end()) return nullptr;

@@ -49,6 +49,8 @@ class Files {
 
   /// Keeps a file that a batch made; gives its id.
   std::string keep(StoredFile file);
+  /// The bytes of a file that was kept without; false when it is gone.
+  bool fill(std::string_view account, std::string_view id, Upload upload);
   /// A file of this account, or nothing.
   [[nodiscard]] const StoredFile* find(std::string_view account, std::string_view id) const;
   /// Drops what has expired.

@@ -8,6 +8,7 @@
 #include "sim/json_reply.h"
 #include "sim/openai_shape/file_service.h"
 #include "sim/providers/together/batches.h"
+#include "sim/providers/together/signed_uploads.h"
 
 namespace weir::sim::together {
 
@@ -18,7 +19,7 @@ namespace {
 using http::Method;
 using openai_shape::ApiError;
 
-constexpr std::string_view kUpload = "/v1/files/upload";
+constexpr std::string_view kUpload = "/v1/files/upload", kFiles = "/v1/files";
 
 // Three counts, and what was cached beside them.
 std::string usage_text(const TokenBuckets& tokens) {
@@ -33,6 +34,14 @@ std::string usage_text(const TokenBuckets& tokens) {
 void more_of_completion(const openai_shape::ChatAnswer& /*answer*/, json::Writer& out) {
   out.key("prompt").begin_array().end_array();
   out.key("metadata").begin_object().field("weight_version", "default").end_object();
+}
+
+// Until its bytes are there, a file is not processed.
+void more_of_file(const openai_shape::StoredFile& file, json::Writer& out) {
+  const auto dot = file.filename.rfind('.');
+  out.field("FileType", dot == std::string::npos ? std::string_view("jsonl")
+                                                 : std::string_view(file.filename).substr(dot + 1));
+  out.field("Processed", file.lines != nullptr || file.upload.length > 0);
 }
 
 // Doc: https://docs.together.ai/docs/error-codes (checked 2026-11-23)
@@ -71,13 +80,22 @@ constexpr openai_shape::Traits kTraits{.provider = "together",
                                                  .file_bytes_max = 100'000'000},
                                        .usage = usage_text,
                                        .completion_more = more_of_completion,
+                                       .file_more = more_of_file,
                                        .usual_error = status_error};
 
 class Together final : public openai_shape::FileService {
  public:
   Together() : FileService(kTraits, embedded_files()) {}
 
+  [[nodiscard]] std::optional<std::string_view> key_of(
+      const http::Request& request) const override {
+    if (const auto key = FileService::key_of(request)) return key;
+    return signed_->key_of_link(request.target);
+  }
+
   Reply handle(Call& call) override {
+    if (call.path.starts_with(kSignedPath))  // that is a storage's, not the API's
+      return call.request.method == Method::kPut ? signed_->put(call) : not_a_path(call);
     // What stands before the API lets nothing pass that does not say what it is.
     if (!call.request.headers.find("user-agent")) {
       Reply reply = json_reply(403, "error code: 1010");
@@ -98,17 +116,23 @@ class Together final : public openai_shape::FileService {
   }
 
  protected:
+  void started() override {
+    FileService::started();
+    signed_ = std::make_unique<SignedUploads>(*world_, traits_, *files_);
+  }
   std::unique_ptr<openai_shape::Batches> make_batches() override {
     return std::make_unique<Batches>(*world_, *files_, *chat_);
   }
   [[nodiscard]] Operation operation_more(const Call& call) const override {
-    if (call.path == kUpload) return {"file_upload", ""};
+    if (call.path == kUpload || call.path.starts_with(kSignedPath)) return {"file_upload", ""};
+    if (call.path == kFiles && call.request.method == Method::kPost)
+      return {"file_upload_start", ""};
     return FileService::operation_more(call);
   }
   Reply handle_more(Call& call) override {
     const bool post = call.request.method == Method::kPost;
     if (call.path == kUpload && post) return files_->upload(call);
-    if (call.path == "/v1/files" && post) return not_a_path(call);
+    if (call.path == kFiles && post) return signed_->start(call);
     return FileService::handle_more(call);
   }
 
@@ -126,6 +150,8 @@ class Together final : public openai_shape::FileService {
           .end_object();
     return json_reply(200, out.end_array().take());
   }
+
+  std::unique_ptr<SignedUploads> signed_;
 };
 
 }  // namespace

@@ -155,5 +155,44 @@ TEST(TogetherErrors, SomeAreOneText) {
   EXPECT_TRUE(Parsed(b.get(kPaths.files + "/nope").text())["error"]["message"].is_string());
 }
 
+TEST(TogetherFiles, AnAddressTakesTheBytesWithoutAKey) {
+  auto b = make_bench();
+  const auto start = [&](std::string_view query) {
+    return b.post(kPaths.files + "?" + std::string(query), "", {{"host", "sim.test:1"}});
+  };
+  const auto opened = start("file_name=job.jsonl&file_type=jsonl&purpose=batch-api");
+  ASSERT_EQ(opened.head.status, 302);
+  const std::string id(opened.head.headers.find("x-together-file-id").value_or(""));
+  const std::string url(opened.head.headers.find("location").value_or(""));
+  ASSERT_TRUE(url.starts_with("http://sim.test:1/together/signed-upload/" + id + "?")) << url;
+  const auto file = [&] { return Parsed(b.get(kPaths.files + "/" + id).text()); };
+  EXPECT_EQ(file()["Processed"].boolean(), false);
+  EXPECT_EQ(b.get(kPaths.files + "/" + id + "/content").text(), "");
+
+  const auto put = [&](std::string target, std::string bytes) {
+    return b.simulator().handle({.method = http::Method::kPut,
+                                 .target = std::move(target),
+                                 .headers = {},
+                                 .body = std::move(bytes)},
+                                b.now());
+  };
+  const auto target = url.substr(url.find("/together"));
+  EXPECT_EQ(
+      put("/together/signed-upload/file-other" + target.substr(target.find('?')), "x").head.status,
+      403);
+  EXPECT_NE(put(target + "x", "x").head.status, 200);
+  EXPECT_EQ(put(target, "hello").head.status, 200);
+  EXPECT_EQ(file()["Processed"].boolean(), true);
+  EXPECT_EQ(file()["FileType"].string(), "jsonl");
+  EXPECT_EQ(file()["bytes"].integer(), 5);
+  EXPECT_EQ(b.get(kPaths.files + "/" + id + "/content").text(), "hello");
+  b.wait(std::chrono::hours(2));
+  EXPECT_EQ(put(target, "later").head.status, 403);
+
+  for (const auto* wrong : {"file_type=jsonl&purpose=x", "file_name=a&purpose=x&file_type=txt",
+                            "file_name=a&file_type=csv"})
+    EXPECT_EQ(start(wrong).head.status, 400) << wrong;
+}
+
 }  // namespace
 }  // namespace weir::sim::together

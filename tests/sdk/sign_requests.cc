@@ -2,13 +2,15 @@
 //   {"method":"PUT","segments":["bucket","a key"],"query":[["prefix","a/b"],["lifecycle",null]],"headers":[["X-A"," b "]],
 //    "body":"text" or null: not hashed,"host":"h","port":443,"tls":true,"service":"s3","region":"r","id":"…","secret":"…",
 //    "token":"" or a session's,"time":"RFC 3339"}
-//   -> {"target":"/bucket/a%20key?prefix=a%2Fb&lifecycle","headers":[["X-A"," b "],["authorization","AWS4-…"]],"canonical":"PUT\n…"}
+//   -> {"target":"/bucket/a%20key?prefix=a%2Fb&lifecycle","headers":[["X-A"," b "],["authorization","AWS4-…"]],"canonical":"PUT\n…",
+//      "witness":"the signature that weir sim expects of what is sent"}
 #include <cstdint>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/time.h"
@@ -17,6 +19,7 @@
 #include "json/value.h"
 #include "json/write.h"
 #include "provider/aws_signature.h"
+#include "sim/providers/bedrock/signature.h"
 
 namespace weir {
 namespace {
@@ -64,6 +67,17 @@ http::RequestPlan plan_of(json::Value request) {
   return plan;
 }
 
+// By the code of the simulator, which shares none with the signer.
+std::string witness_of(const http::RequestPlan& plan, const http::Origin& origin,
+                       std::string_view service, std::string_view secret) {
+  http::Request request{
+      .method = plan.method, .target = plan.target, .headers = plan.headers, .body = {}};
+  request.headers.set("host", origin.authority());
+  for (const auto& piece : plan.body)
+    if (const auto* text = std::get_if<std::string>(&piece)) request.body += *text;
+  return sim::bedrock::signature_of(request, service, secret).value_or("");
+}
+
 std::string signed_line(json::Value request, Time now) {
   auto plan = plan_of(request);
   const http::Origin origin{.tls = request["tls"].boolean().value_or(true),
@@ -79,6 +93,7 @@ std::string signed_line(json::Value request, Time now) {
   for (const auto& [name, value] : plan.headers)
     out.begin_array().string(name).string(value).end_array();
   out.end_array().field("canonical", provider::canonical_request(plan, origin, service));
+  out.field("witness", witness_of(plan, origin, service, secret));
   return out.end_object().take();
 }
 

@@ -1,4 +1,4 @@
-// Weir's Signature Version 4 against the signer of AWS's own SDK: the same random requests through both.
+// Weir's Signature Version 4, and the one that its simulator expects, against the signer of AWS's own SDK: the same random requests.
 // SIGNATURE_SEED and SIGNATURE_REQUESTS repeat or widen a run.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -210,7 +210,9 @@ async function differences(requests) {
   for (const [i, request] of requests.entries()) {
     const sdk = await signedBySdk(request);
     const ours = sent(request, weir[i]);
-    if (weir[i].canonical === sdk.canonical && ours.authorization === sdk.headers.authorization) {
+    const expected = sdk.headers.authorization.split('Signature=')[1];
+    const agreed = ours.authorization === sdk.headers.authorization && weir[i].witness === expected;
+    if (agreed && weir[i].canonical === sdk.canonical) {
       assert.deepEqual(ours, sdk.headers, JSON.stringify(request));
       continue;
     }
@@ -222,6 +224,7 @@ async function differences(requests) {
         `canonical, SDK:  ${JSON.stringify(sdk.canonical)}`,
         `Weir: ${ours.authorization}`,
         `SDK:  ${sdk.headers.authorization}`,
+        `the simulator expects: ${weir[i].witness}`,
       ].join('\n'),
     );
   }

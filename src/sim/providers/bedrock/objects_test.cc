@@ -131,7 +131,7 @@ TEST(BedrockJobPages, FiltersAreChecked) {
 }
 
 // Doc: the test suite of Signature Version 4 (checked 2026-11-27).
-TEST(BedrockSignature, TheTestSuiteOfPathsAndHeaders) {
+TEST(BedrockSignature, TheTestSuite) {
   const auto signature = [](std::string target, const http::Headers& more,
                             const std::string& names) {
     http::Request request{
@@ -149,6 +149,10 @@ TEST(BedrockSignature, TheTestSuiteOfPathsAndHeaders) {
     EXPECT_EQ(signature(root, {}, "host;x-amz-date"),
               "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31")
         << root;
+  for (const auto* query : {"/?Param1=value2&Param1=value1", "/?Param1=value1&Param1=value2"})
+    EXPECT_EQ(signature(query, {}, "host;x-amz-date"),
+              "5772eed61e12b33fae39ee5e7012498b51d56abc0abb7c60486157bd471c4694")
+        << query;
   EXPECT_EQ(signature("//example//", {}, "host;x-amz-date"),
             "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84");
   EXPECT_EQ(

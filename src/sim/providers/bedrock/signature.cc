@@ -1,7 +1,7 @@
 #include "sim/providers/bedrock/signature.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -74,7 +74,7 @@ std::string query_signed(const http::Request& request) {
   const std::string_view target = request.target;
   const auto mark = target.find('?');
   if (mark == std::string_view::npos) return "";
-  std::multimap<std::string, std::string> sorted;
+  std::multiset<std::pair<std::string, std::string>> sorted;  // by name, and by value among its own
   for (const auto pair : split(target.substr(mark + 1), '&')) {
     const auto equals = pair.find('=');
     const auto value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weir/chat_model.h"
+#include "weir/embedding_model.h"
 #include "weir/job.h"
 #include "weir/metrics.h"
 
@@ -70,6 +71,13 @@ class WEIR_API Engine {
   /// The entry of the configuration that has isDefault, optimised as it says; CallOptions::workload takes the entry and the policy of
   /// that workload. Follows the file when it changes. @error kNotFound there is none; as model(name).
   Result<std::unique_ptr<ChatModel>> model();
+  /// A model that makes embeddings: "openAI/text-embedding-3-small". Of the options, temperature and output_max mean nothing here.
+  /// @error as model(name); kInvalidArgument also a model that chats; kUnsupported a provider without embeddings.
+  Result<std::unique_ptr<EmbeddingModel>> embedding_model(std::string_view name,
+                                                          ModelOptions options = {});
+  /// The entry of the configuration's `embedding` that has isDefault, with its dimensions where a call says none. Follows the file
+  /// when it changes. @error kNotFound there is none; as embedding_model(name).
+  Result<std::unique_ptr<EmbeddingModel>> embedding_model();
   /// Reads the configuration and the environment's variables again, whether the file has changed or not; a changed file the engine
   /// sees by itself within a second. All or nothing: calls and batches under way keep what they began with. Weir handles no signal: a
   /// program calls this from the thread that waits for its SIGHUP (not from a signal handler). @return whether it says anything else now.

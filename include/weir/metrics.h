@@ -19,7 +19,7 @@ struct MetricsSummary {
   std::uint64_t requests = 0;             // billed answers
   std::uint64_t batch_requests = 0;       // of them, those by a batch
   std::uint64_t cache_hits = 0;           // of them, those with cached tokens
-  std::uint64_t unknown = 0;              // attempts whose outcome was never seen
+  std::uint64_t unknown = 0;              // attempts whose outcome, or usage, was never seen
   Usage usage;
   std::string spent_usd = "0.00", baseline_usd = "0.00", saved_usd = "0.00",
               exposure_usd = "0.00";  // exact

@@ -2,6 +2,7 @@
 // All of the library.
 #include "weir/chat_model.h"
 #include "weir/cost.h"
+#include "weir/embedding_model.h"
 #include "weir/engine.h"
 #include "weir/gather.h"
 #include "weir/job.h"

@@ -192,6 +192,38 @@ Result<Model> parse_model(Value value, const Place& place) {
   return model;
 }
 
+// {"inputs_max":2048,"tokens_max":300000,"dimensions":1536,"dimensions_selectable":true} beside what all models have.
+Result<Model> parse_embedding_facts(Value value, const Place& place) {
+  WEIR_TRY(auto model, parse_facts(value, place));
+  EmbeddingLimits limits;
+  WEIR_TRY(const auto inputs, required_integer(value, "inputs_max", place));
+  if (inputs < 1) return place.in("inputs_max").bad("at least 1");
+  limits.inputs_max = static_cast<std::uint64_t>(inputs);
+  limits.tokens_max = tokens(value["tokens_max"]);
+  limits.dimensions =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(value["dimensions"].integer_or(0), 0));
+  limits.dimensions_selectable = value["dimensions_selectable"].boolean().value_or(false);
+  model.embedding = limits;
+  return model;
+}
+
+Result<void> parse_embeddings(Value root, const Place& place, Provider& provider) {
+  for (const auto item : root["embedding_models"].items()) {
+    const Value value(item);
+    const auto here = place.in("embedding_models");
+    WEIR_TRY(auto name, required_text(value, "model", here));
+    WEIR_TRY(auto model, parse_embedding_facts(value, here.in(name)));
+    model.name = std::move(name);
+    provider.embedding_models.push_back(std::move(model));
+  }
+  if (const auto others = root.find("other_embedding_models")) {
+    WEIR_TRY(provider.other_embedding_models,
+             parse_embedding_facts(*others, place.in("other_embedding_models")));
+    provider.other_embedding_models->listed = false;
+  }
+  return {};
+}
+
 Result<BatchLimits> parse_batch(Value value, const Place& place) {
   BatchLimits limits;
   const auto unsigned_field = [&](std::string_view key, std::uint64_t& target) -> Result<void> {
@@ -275,6 +307,7 @@ Result<Provider> parse_provider(const EmbeddedFile& file) {
     WEIR_TRY(provider.other_models, parse_facts(*others, place.in("other_models")));
     provider.other_models->listed = false;
   }
+  WEIR_CHECK(parse_embeddings(*root, place, provider));
   return provider;
 }
 
@@ -287,10 +320,19 @@ const PriceRow& Model::price_at(Time at) const {
   return prices.front();
 }
 
-const Model* Provider::find(std::string_view model) const {
-  for (const auto& candidate : models)
-    if (candidate.name == model) return &candidate;
-  return nullptr;
+namespace {
+
+const Model* find_in(const std::vector<Model>& models, std::string_view name) {
+  const auto found = std::ranges::find(models, name, &Model::name);
+  return found == models.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const Model* Provider::find(std::string_view model) const { return find_in(models, model); }
+
+const Model* Provider::find_embedding(std::string_view model) const {
+  return find_in(embedding_models, model);
 }
 
 Result<std::string> endpoint_of(const Provider& provider, std::string_view configured) {
@@ -326,10 +368,12 @@ Result<void> Catalogue::overlay(std::string_view name, std::string_view text) {
       return http::equal_ignoring_case(candidate.name, provider_name);
     });
     if (provider == changed.end()) return here.bad("there is no such provider");
-    auto model = std::ranges::find(provider->models, model_name, &Model::name);
-    if (model == provider->models.end()) {
-      provider->models.push_back({.name = model_name});
-      model = std::prev(provider->models.end());
+    auto& models = provider->find_embedding(model_name) != nullptr ? provider->embedding_models
+                                                                   : provider->models;
+    auto model = std::ranges::find(models, model_name, &Model::name);
+    if (model == models.end()) {
+      models.push_back({.name = model_name});
+      model = std::prev(models.end());
     }
     WEIR_TRY(auto price, parse_price_row(row, model->stacking, here));
     model->prices.insert(model->prices.begin(), std::move(price));
@@ -348,7 +392,7 @@ const Provider* Catalogue::find(std::string_view provider) const {
   return nullptr;
 }
 
-Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
+Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name, ModelKind kind) {
   const auto slash = name.find('/');
   const auto* provider =
       slash == std::string_view::npos ? nullptr : catalogue.find(name.substr(0, slash));
@@ -360,22 +404,36 @@ Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name) {
                 fmt::format("write PROVIDER/MODEL, with one of: {}", fmt::join(names, ", ")));
   }
   const auto wanted = name.substr(slash + 1);
+  const bool chat = kind == ModelKind::kChat;
+  const auto& models = chat ? provider->models : provider->embedding_models;
+  const auto& others = chat ? provider->other_models : provider->other_embedding_models;
   // The catalogue outlives its references, so that it need not be owned.
-  if (const auto* model = provider->find(wanted))
+  if (const auto* model = find_in(models, wanted))
     return ModelRef{provider, std::shared_ptr<const Model>(std::shared_ptr<const Model>(), model)};
-  if (provider->other_models && !wanted.empty()) {
-    auto model = std::make_shared<Model>(*provider->other_models);
+  if (find_in(chat ? provider->embedding_models : provider->models, wanted) != nullptr)
+    return fail(
+        ErrorKind::kInvalidArgument,
+        fmt::format("{}/{} {}", provider->name, wanted,
+                    chat ? "makes embeddings, it does not chat" : "chats, it makes no embeddings"),
+        chat ? "Engine::embedding_model() takes it; name a model that chats"
+             : "weir models lists those that make embeddings");
+  if (others && !wanted.empty()) {
+    auto model = std::make_shared<Model>(*others);
     model->name = wanted;
     return ModelRef{provider, std::move(model)};
   }
+  if (models.empty())
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("{} has no {} in the catalogue", provider->name,
+                            chat ? "models" : "embeddings"));
   std::vector<std::string> names;
-  for (const auto& known : provider->models) names.push_back(known.name);
+  for (const auto& known : models) names.push_back(known.name);
   const auto near = nearest_name(wanted, names);
-  return fail(
-      ErrorKind::kNotFound,
-      fmt::format("{} has no model '{}' in the catalogue", provider->name, wanted.substr(0, 200)),
-      !near ? fmt::format("known models: {}", fmt::join(names, ", "))
-            : fmt::format("did you mean {}/{}?", provider->name, *near));
+  return fail(ErrorKind::kNotFound,
+              fmt::format("{} has no {} '{}' in the catalogue", provider->name,
+                          chat ? "model" : "embedding model", wanted.substr(0, 200)),
+              !near ? fmt::format("known models: {}", fmt::join(names, ", "))
+                    : fmt::format("did you mean {}/{}?", provider->name, *near));
 }
 
 }  // namespace weir::catalogue

@@ -43,6 +43,14 @@ struct PriceRow {
 
 enum class CacheMode : std::uint8_t { kNone, kAutomatic, kBreakpoints };
 
+/// What one request of an embedding model may hold.
+struct EmbeddingLimits {
+  std::uint64_t inputs_max = 1;        // texts
+  std::optional<Tokens> tokens_max;    // of all its texts; Model::input_max is that of one
+  std::uint64_t dimensions = 0;        // of a vector, unasked; 0: not known
+  bool dimensions_selectable = false;  // a request may ask for fewer
+};
+
 struct Model {
   std::string name;
   bool listed =
@@ -55,7 +63,8 @@ struct Model {
   std::optional<Tokens> input_max, output_max;
   bool batch = false;
   bool temperature_allowed = true;
-  std::vector<PriceRow> prices;  // newest first
+  std::optional<EmbeddingLimits> embedding;  // set: it makes embeddings, and does not chat
+  std::vector<PriceRow> prices;              // newest first
 
   /// The row whose validity covers `at`; the nearest one when none does (the receipt then says so).
   [[nodiscard]] const PriceRow& price_at(Time at) const;
@@ -104,9 +113,14 @@ struct Provider {
   CacheLimits cache;
   std::vector<Model> models;
   std::optional<Model> other_models;  // of a server whose models nobody can list; without a name
-  std::string checked;                // date of the last look at the provider's documents
+  std::vector<Model> embedding_models;
+  std::optional<Model> other_embedding_models;  // as other_models
+  std::string checked;                          // date of the last look at the provider's documents
 
+  /// Among `models`.
   [[nodiscard]] const Model* find(std::string_view model) const;
+  /// Among `embedding_models`.
+  [[nodiscard]] const Model* find_embedding(std::string_view model) const;
 };
 
 /// The base URL to use: the configured one, else the provider's own. @error kInvalidArgument neither is there.
@@ -132,13 +146,16 @@ class Catalogue {
   std::vector<Provider> providers_;
 };
 
+enum class ModelKind : std::uint8_t { kChat, kEmbedding };
+
 /// "anthropic/claude-sonnet-5" to provider and model. The first segment is a provider only if the catalogue has it.
-/// A provider with other_models takes any name. @error kInvalidArgument no provider segment; kNotFound unknown model (the
-/// hint names the nearest).
+/// A provider with other_models takes any name. @error kInvalidArgument no provider segment, or a model of the other kind;
+/// kUnsupported the provider has no embeddings; kNotFound unknown model (the hint names the nearest).
 struct ModelRef {
   const Provider* provider = nullptr;
   std::shared_ptr<const Model> model;  // of the catalogue, or made for this name
 };
-Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name);
+Result<ModelRef> resolve(const Catalogue& catalogue, std::string_view name,
+                         ModelKind kind = ModelKind::kChat);
 
 }  // namespace weir::catalogue

@@ -153,6 +153,39 @@ TEST(Catalogue, ResolvesProviderAndModel) {
   }
 }
 
+TEST(Catalogue, EmbeddingModelsAreKeptApart) {
+  const auto found = resolve(built_in(), "openAI/text-embedding-3-small", ModelKind::kEmbedding);
+  ASSERT_TRUE(found) << found.error().text();
+  const auto& limits = found->model->embedding;
+  ASSERT_TRUE(limits);
+  EXPECT_EQ(limits->inputs_max, 2048U);
+  EXPECT_EQ(limits->tokens_max, Tokens{300'000});
+  EXPECT_EQ(limits->dimensions, 1536U);
+  EXPECT_TRUE(limits->dimensions_selectable);
+  const auto& price = found->model->prices.front();
+  EXPECT_EQ(price.sync.input.pico_per_token, 20'000);
+  EXPECT_EQ(price.batch.input.pico_per_token, 10'000);
+  EXPECT_EQ(price.sync.output.pico_per_token, 0);
+  EXPECT_THAT(resolve(built_in(), "openAI/text-embedding-3-small").error().message,
+              HasSubstr("makes embeddings, it does not chat"));
+  EXPECT_THAT(resolve(built_in(), "openAI/gpt-5", ModelKind::kEmbedding).error().message,
+              HasSubstr("chats, it makes no embeddings"));
+  EXPECT_EQ(resolve(built_in(), "anthropic/x", ModelKind::kEmbedding).error().kind,
+            ErrorKind::kUnsupported);
+  EXPECT_THAT(
+      resolve(built_in(), "openAI/text-embedding-3-smal", ModelKind::kEmbedding).error().hint,
+      HasSubstr("openAI/text-embedding-3-small"));
+  // Every model has limits and a price of its own, and no name stands in both lists.
+  for (const auto& provider : built_in().providers())
+    for (const auto& model : provider.embedding_models) {
+      EXPECT_TRUE(model.embedding) << model.name;
+      EXPECT_EQ(provider.find(model.name), nullptr) << model.name;
+      EXPECT_EQ(model.cache, CacheMode::kNone) << model.name;
+      EXPECT_FALSE(model.prices.front().source.empty()) << model.name;
+      EXPECT_EQ(model.prices.front().sync.output.pico_per_token, 0) << model.name;
+    }
+}
+
 TEST(Catalogue, AFileThatIsNoneIsAnErrorWithItsPlace) {
   const auto error_of = [](std::string_view text) {
     const auto loaded = Catalogue::load({{"p.json", std::string(text)}});

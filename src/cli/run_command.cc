@@ -59,6 +59,25 @@ void add_report(CLI::App& app, int& code) {
       [flags, &code] { code = static_cast<int>(bulk::report_output(flags->output, flags->json)); });
 }
 
+namespace {
+
+void print_model(const std::string& provider, const catalogue::Model& model) {
+  const auto& row = model.prices.front();
+  const auto price = [](std::optional<Price> p) {
+    return p ? to_usd(Money{p->pico_per_token * 1'000'000}) : std::string("-");
+  };
+  const auto output = model.embedding ? "-" : price(row.sync.output);
+  const auto* cache = model.embedding                                   ? "embeddings"
+                      : model.cache == catalogue::CacheMode::kNone      ? "none"
+                      : model.cache == catalogue::CacheMode::kAutomatic ? "automatic"
+                                                                        : "breakpoints";
+  fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} {}\n", provider + "/" + model.name,
+             price(row.sync.input), output, price(row.sync.cache_read), model.batch ? "yes" : "no",
+             cache, row.as_of);
+}
+
+}  // namespace
+
 void add_models(CLI::App& app, int& code) {
   auto* models =
       app.add_subcommand("models", "lists the models of the catalogue with their prices");
@@ -73,20 +92,10 @@ void add_models(CLI::App& app, int& code) {
     }
     fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} as of\n", "dollars per million tokens",
                "input", "output", "cache read", "batch", "cache");
-    for (const auto& provider : catalogue->providers())
-      for (const auto& model : provider.models) {
-        const auto& row = model.prices.front();
-        const auto price = [](std::optional<Price> p) {
-          return p ? to_usd(Money{p->pico_per_token * 1'000'000}) : std::string("-");
-        };
-        fmt::print("{:<40} {:>10} {:>10} {:>10}  {:<6} {:<12} {}\n",
-                   provider.name + "/" + model.name, price(row.sync.input), price(row.sync.output),
-                   price(row.sync.cache_read), model.batch ? "yes" : "no",
-                   model.cache == catalogue::CacheMode::kNone        ? "none"
-                   : model.cache == catalogue::CacheMode::kAutomatic ? "automatic"
-                                                                     : "breakpoints",
-                   row.as_of);
-      }
+    for (const auto& provider : catalogue->providers()) {
+      for (const auto& model : provider.models) print_model(provider.name, model);
+      for (const auto& model : provider.embedding_models) print_model(provider.name, model);
+    }
   });
 }
 

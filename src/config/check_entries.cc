@@ -58,12 +58,15 @@ class EntryCheck {
     limit_cache();
   }
 
-  void check_models() {
+  void check_models(catalogue::ModelKind kind) {
     if (provider_ == nullptr) return;
+    const bool chat = kind == catalogue::ModelKind::kChat;
+    const auto& others = chat ? provider_->other_models : provider_->other_embedding_models;
     std::vector<std::string> known;
-    for (const auto& model : provider_->models) known.push_back(model.name);
+    for (const auto& model : chat ? provider_->models : provider_->embedding_models)
+      known.push_back(model.name);
     for (const auto& name : entry_.models) {
-      if (provider_->find(name) != nullptr || provider_->other_models) continue;
+      if (std::ranges::find(known, name) != known.end() || others) continue;
       const auto near = nearest_name(name, known);
       work_.warn(
           work_.place_of(at("model")),
@@ -230,11 +233,13 @@ void check_entries(Work& work) {
   for (std::size_t i = 0; i < config.llm.size(); ++i) {
     EntryCheck check(work, config.llm[i], fmt::format("llm[{}]", i));
     check.run();
-    check.check_models();
+    check.check_models(catalogue::ModelKind::kChat);
   }
-  // The catalogue has no embedding models yet.
-  for (std::size_t i = 0; i < config.embedding.size(); ++i)
-    EntryCheck(work, config.embedding[i], fmt::format("embedding[{}]", i)).run();
+  for (std::size_t i = 0; i < config.embedding.size(); ++i) {
+    EntryCheck check(work, config.embedding[i], fmt::format("embedding[{}]", i));
+    check.run();
+    check.check_models(catalogue::ModelKind::kEmbedding);
+  }
 }
 
 }  // namespace weir::config

@@ -106,8 +106,37 @@ class CallSink final : public runtime::ResponseSink {
 
 Money ceiling_of(const CallSpec& spec, std::uint64_t bytes, Time now) {
   const auto& model = *spec.target->model;
-  const auto output = spec.request.output_max.value_or(model.output_max.value_or(Tokens{128'000}));
+  const auto output =
+      spec.embedding ? Tokens{0}
+                     : spec.request.output_max.value_or(model.output_max.value_or(Tokens{128'000}));
   return cost::ceiling_of(bytes, output, model.price_at(now), Route::kSync);
+}
+
+Result<http::RequestPlan> encode(const CallSpec& spec, const provider::SyncCall& call) {
+  const auto& adapter = *spec.target->adapter;
+  return spec.embedding ? adapter.embeddings()->encode_embed(*spec.embedding, call)
+                        : adapter.encode_sync(spec.request, call);
+}
+
+Result<CallOutcome> decode(const CallSpec& spec, CallSink& sink, Time now) {
+  const auto& adapter = *spec.target->adapter;
+  CallOutcome out;
+  if (spec.embedding) {
+    WEIR_TRY(auto embeddings,
+             adapter.embeddings()->decode_embed(*spec.embedding, sink.response, now));
+    out.vectors = std::move(embeddings.vectors);
+    out.answer.model = std::move(embeddings.model);
+    out.metered = embeddings.usage.has_value();
+    out.answer.usage = embeddings.usage.value_or(Usage{});
+    return out;
+  }
+  if (sink.streaming()) {
+    WEIR_TRY(out.answer, sink.finish());
+  } else {
+    WEIR_TRY(out.answer, adapter.decode_sync(sink.response, now));
+  }
+  out.raw = std::move(sink.response.body);
+  return out;
 }
 
 }  // namespace
@@ -261,7 +290,7 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
   auto now = clock_.now();
   const auto id = AttemptId::make(now, random_);
   const auto id_text = id.text();
-  auto plan = target.adapter->encode_sync(ticket->spec.request, {target.credentials, id_text, now});
+  auto plan = encode(ticket->spec, {target.credentials, id_text, now});
   if (!plan) co_return std::unexpected(std::move(plan).error());
   const auto ceiling = ceiling_of(ticket->spec, plan->content_length(), now);
   auto begun = ticket->ledger->begin(id, ceiling, now);
@@ -302,7 +331,7 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
     error.kind = ErrorKind::kDeadlineExceeded;
     co_return std::unexpected(std::move(error));
   }
-  auto decoded = sink.streaming() ? sink.finish() : target.adapter->decode_sync(sink.response, now);
+  auto decoded = decode(ticket->spec, sink, now);
   if (!decoded) {
     // A 2xx that cannot be read was answered, so it was billed: by how much is unknown.
     const bool answered = sink.response.status >= 200 && sink.response.status < 300;
@@ -311,8 +340,10 @@ asio::awaitable<Result<CallOutcome>> CallDesk::attempt(TicketPtr ticket) {
     co_return std::unexpected(std::move(decoded).error());
   }
   account.succeeded();
-  ticket->ledger->billed(attempt, decoded->usage, decoded->created.value_or(now));
-  co_return CallOutcome{.answer = std::move(*decoded), .raw = std::move(sink.response.body)};
+  if (decoded->metered)
+    ticket->ledger->billed(attempt, decoded->answer.usage, decoded->answer.created.value_or(now));
+  else ticket->ledger->unknown(attempt, now);
+  co_return decoded;
 }
 
 asio::awaitable<void> CallDesk::run(TicketPtr ticket) {

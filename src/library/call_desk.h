@@ -14,6 +14,7 @@
 #include "engine/account.h"
 #include "library/call_ledger.h"
 #include "library/loop.h"
+#include "provider/embedding.h"
 #include "runtime/access_tokens.h"
 #include "runtime/clock.h"
 #include "runtime/random.h"
@@ -22,15 +23,18 @@ namespace weir::library {
 
 /// What came of a call.
 struct CallOutcome {
-  llm::Response answer;
+  llm::Response answer;  // of embeddings: usage and model
   std::uint32_t attempts = 1;
   std::string raw;  // the body, where it was not a stream
+  std::vector<std::vector<float>> vectors = {};
+  bool metered = true;  // false: the provider said no usage
 };
 
 struct CallSpec {
   TargetPtr target;
   llm::Request request;
-  std::optional<Duration> deadline;  // from now, by the clock
+  std::optional<provider::EmbeddingRequest> embedding = std::nullopt;  // instead of `request`
+  std::optional<Duration> deadline;                                    // from now, by the clock
   bool urgent = false;
   std::uint32_t attempts_max = 4;
   std::string workload = {};  // whose ledger it is booked in; empty: the model's own

@@ -39,7 +39,7 @@ Capabilities capabilities(std::string_view provider, std::string_view model) {
   Capabilities out;
   const auto* catalogue = built_in();
   const auto* known = catalogue != nullptr ? catalogue->find(provider) : nullptr;
-  if (known == nullptr) return out;
+  if (known == nullptr || known->find_embedding(model) != nullptr) return out;
   const auto* priced = known->find(model);
   if (known->batch && (priced == nullptr || priced->batch)) {
     out.batch = true;
@@ -68,7 +68,11 @@ Result<Money> library::price(const Usage& usage, std::string_view provider, std:
   const auto* catalogue = built_in();
   if (catalogue == nullptr)
     return fail(ErrorKind::kInternal, "the built-in catalogue cannot be read");
-  WEIR_TRY(const auto found, catalogue::resolve(*catalogue, fmt::format("{}/{}", provider, model)));
+  const auto* known = catalogue->find(provider);
+  const bool embeds = known != nullptr && known->find_embedding(model) != nullptr;
+  WEIR_TRY(const auto found, catalogue::resolve(*catalogue, fmt::format("{}/{}", provider, model),
+                                                embeds ? catalogue::ModelKind::kEmbedding
+                                                       : catalogue::ModelKind::kChat));
   return cost::cost_of(usage, found.model->price_at(at), route);
 }
 

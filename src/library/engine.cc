@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "library/configured_model.h"
+#include "library/embedder.h"
 #include "library/host.h"
 #include "library/native_model.h"
 
@@ -29,6 +30,17 @@ Result<std::unique_ptr<ChatModel>> Engine::model(std::string_view name, ModelOpt
 
 Result<std::unique_ptr<ChatModel>> Engine::model() {
   WEIR_TRY(auto model, library::ConfiguredModel::create(impl_->host));
+  return model;
+}
+
+Result<std::unique_ptr<EmbeddingModel>> Engine::embedding_model(std::string_view name,
+                                                                ModelOptions options) {
+  WEIR_TRY(auto target, impl_->host->embedding_target(name, options));
+  return std::make_unique<library::Embedder>(impl_->host, std::move(target));
+}
+
+Result<std::unique_ptr<EmbeddingModel>> Engine::embedding_model() {
+  WEIR_TRY(auto model, library::ConfiguredEmbedder::create(impl_->host));
   return model;
 }
 

@@ -245,8 +245,8 @@ Result<TargetPtr> Host::without_key(const JobMeta& meta) const {
   return target;
 }
 
-Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options) {
-  WEIR_TRY(const auto model, catalogue::resolve(catalogue_, name));
+Result<std::shared_ptr<Target>> Host::access(const catalogue::ModelRef& model,
+                                             const ModelOptions& options) const {
   auto target = std::make_shared<Target>();
   target->adapter = adapter_of(model.provider->name);
   if (target->adapter == nullptr)
@@ -254,13 +254,6 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
                 fmt::format("this build has no adapter for {}", model.provider->name));
   target->provider = model.provider;
   target->model = model.model;
-  if (options.temperature && !model.model->temperature_allowed)
-    return fail(ErrorKind::kInvalidArgument,
-                fmt::format("{} takes no temperature", model.model->name),
-                "leave ModelOptions::temperature unset");
-  if (options.output_max.count < 1)
-    return fail(ErrorKind::kInvalidArgument, "ModelOptions::output_max must be at least 1",
-                "for example 1024");
   WEIR_TRY(
       target->credentials.settings,
       config::provider_settings(model.provider->name, runtime::environment(), options.settings));
@@ -289,11 +282,35 @@ Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& option
   target->key_digest = runtime::key_digest(
       settings.empty() ? target->credentials.key : target->credentials.key + "\n" + settings);
   target->account = options.account;
+  target->request_timeout = options.request_timeout;
+  return target;
+}
+
+Result<TargetPtr> Host::target(std::string_view name, const ModelOptions& options) {
+  WEIR_TRY(const auto model, catalogue::resolve(catalogue_, name));
+  if (options.temperature && !model.model->temperature_allowed)
+    return fail(ErrorKind::kInvalidArgument,
+                fmt::format("{} takes no temperature", model.model->name),
+                "leave ModelOptions::temperature unset");
+  if (options.output_max.count < 1)
+    return fail(ErrorKind::kInvalidArgument, "ModelOptions::output_max must be at least 1",
+                "for example 1024");
+  WEIR_TRY(const auto target, access(model, options));
   target->temperature = options.temperature;
   target->output_max = options.output_max;
-  target->request_timeout = options.request_timeout;
   WEIR_CHECK(calls_->add(target));
   jobs_->add(target);
+  return target;
+}
+
+Result<TargetPtr> Host::embedding_target(std::string_view name, const ModelOptions& options) {
+  WEIR_TRY(const auto model,
+           catalogue::resolve(catalogue_, name, catalogue::ModelKind::kEmbedding));
+  WEIR_TRY(const auto target, access(model, options));
+  if (target->adapter->embeddings() == nullptr)
+    return fail(ErrorKind::kUnsupported,
+                fmt::format("{} has no embeddings here", model.provider->name));
+  WEIR_CHECK(calls_->add(target));
   return target;
 }
 

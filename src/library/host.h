@@ -37,6 +37,8 @@ class Host {
   Result<void> stop(std::chrono::milliseconds deadline);
   /// The model's target, its ledger opened. @error as Engine::model.
   Result<TargetPtr> target(std::string_view name, const ModelOptions& options);
+  /// The same of a model that makes embeddings. @error as Engine::embedding_model.
+  Result<TargetPtr> embedding_target(std::string_view name, const ModelOptions& options);
 
   CallDesk& calls() { return *calls_; }
   JobDesk& jobs() { return *jobs_; }
@@ -79,6 +81,9 @@ class Host {
   void watch(const std::stop_token& stop);
   void alert(const std::string& subject, const std::string& message) const;
   Result<TargetPtr> without_key(const JobMeta& meta) const;
+  /// What both kinds of models have. @error as Engine::model.
+  Result<std::shared_ptr<Target>> access(const catalogue::ModelRef& model,
+                                         const ModelOptions& options) const;
 
   EngineOptions options_;
   std::string folder_;

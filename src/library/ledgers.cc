@@ -75,11 +75,13 @@ Result<void> visit_entries(const LedgerFolder& ledger,
 
 bool is_tracked(const config::Config& config, const catalogue::Catalogue& catalogue,
                 const LedgerFolder& ledger) {
-  return std::ranges::none_of(config.llm, [&](const config::ModelEntry& entry) {
+  const auto is_silent = [&](const config::ModelEntry& entry) {
     return !entry.track_costs && entry.provider == ledger.provider &&
            std::ranges::find(entry.models, ledger.model) != entry.models.end() &&
            endpoint_of(entry, catalogue) == ledger.endpoint;
-  });
+  };
+  return std::ranges::none_of(config.llm, is_silent) &&
+         std::ranges::none_of(config.embedding, is_silent);
 }
 
 Result<std::map<LedgerKey, Sums>> sum_ledgers(Host& host, Span span, Apart apart) {

@@ -191,6 +191,8 @@ struct Row {
   Error error;             // when errored: its kind says whether to try again
 };
 
+class EmbeddingCodec;  // provider/embedding.h
+
 /// Turns the pieces of a streamed answer into text deltas and, at the end, the same Response as without streaming.
 class StreamDecoder {
  public:
@@ -246,6 +248,8 @@ class Adapter {
   [[nodiscard]] virtual Result<llm::Response> decode_sync(const http::Response& response,
                                                           Time now) const = 0;
   [[nodiscard]] virtual std::unique_ptr<StreamDecoder> stream_decoder() const = 0;
+  /// How the provider is asked for embeddings; null: it has none. Lives as long as the adapter.
+  [[nodiscard]] virtual const EmbeddingCodec* embeddings() const { return nullptr; }
   /// What an answer's headers say of the account's rate limits.
   [[nodiscard]] virtual RateLimits rate_limits(const http::Headers& /*headers*/,
                                                Time /*now*/) const {

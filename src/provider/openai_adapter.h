@@ -1,15 +1,22 @@
 #pragma once
 // An adapter over the OpenAI dialects: what every provider of that shape does alike. A provider derives from it, gives its
 // options, and overrides what is its own. Stateless and thread-safe, as adapter.h says.
+#include <optional>
 #include <string_view>
 
 #include "provider/openai_batch_dialect.h"
+#include "provider/openai_embeddings.h"
 
 namespace weir::provider {
 
 class OpenAIAdapter : public Adapter {
  public:
-  explicit OpenAIAdapter(const openai_batch::Options& options) : options_(options) {}
+  /// @param embeddings unset: the provider has none, or not of this shape
+  explicit OpenAIAdapter(const openai_batch::Options& options,
+                         std::optional<openai_embeddings::Options> embeddings = std::nullopt)
+      : options_(options) {
+    if (embeddings) embeddings_.emplace(options.chat, *embeddings);
+  }
 
   [[nodiscard]] std::string_view name() const override { return options_.chat.provider; }
   [[nodiscard]] Result<RawBlocks> raw_blocks(const llm::RawBody& raw) const override;
@@ -24,6 +31,9 @@ class OpenAIAdapter : public Adapter {
   [[nodiscard]] Result<llm::Response> decode_sync(const http::Response& response,
                                                   Time now) const override;
   [[nodiscard]] std::unique_ptr<StreamDecoder> stream_decoder() const override;
+  [[nodiscard]] const EmbeddingCodec* embeddings() const override {
+    return embeddings_ ? &*embeddings_ : nullptr;
+  }
   /// x-ratelimit-remaining-requests: 59, x-ratelimit-reset-requests: 6m0s, and the same of tokens.
   /// Doc: https://developers.openai.com/api/docs/guides/rate-limits (checked 2026-11-23)
   [[nodiscard]] RateLimits rate_limits(const http::Headers& headers, Time now) const override;
@@ -49,6 +59,7 @@ class OpenAIAdapter : public Adapter {
 
  private:
   openai_batch::Options options_;
+  std::optional<openai_embeddings::Codec> embeddings_;
 };
 
 }  // namespace weir::provider

@@ -1,4 +1,4 @@
-// OpenAI: chat completions and file batches. The wire formats are the dialects in provider/; here
+// OpenAI: chat completions, embeddings and file batches. The wire formats are the dialects in provider/; here
 // is only what is OpenAI's own.
 #include "provider/openai_adapter.h"
 #include "providers/openAI/errors.h"
@@ -6,9 +6,11 @@
 namespace weir::providers::openAI {
 
 const provider::Adapter& adapter() {
-  static const provider::OpenAIAdapter instance(
-      {.chat = {
-           .provider = "openAI", .breakpoints = true, .cache_key = true, .errors = error_rules()}});
+  static const provider::OpenAIAdapter instance({.chat = {.provider = "openAI",
+                                                          .breakpoints = true,
+                                                          .cache_key = true,
+                                                          .errors = error_rules()}},
+                                                provider::openai_embeddings::Options{});
   return instance;
 }
 

@@ -28,6 +28,7 @@ Result<void> Service::start(World& world) {
     if (file.name != "prices.json") continue;
     WEIR_TRY(prices_, PriceTable::parse(file.bytes));
   }
+  WEIR_TRY(embeddings_, EmbeddingTable::find_in(files_of_folder_));
   chat_ = std::make_unique<Chat>(world, prices_, traits_);
   started();
   return {};
@@ -35,6 +36,7 @@ Result<void> Service::start(World& world) {
 
 Operation Service::operation(const Call& call) const {
   if (call.path == traits_.chat_path) return {"chat", "sync"};
+  if (is_embedding(call)) return {"embeddings", "sync"};
   if (call.path.starts_with(traits_.models_path)) return {"models", ""};
   return operation_more(call);
 }
@@ -44,6 +46,7 @@ Operation Service::operation_more(const Call& /*call*/) const { return {"other",
 Reply Service::handle(Call& call) {
   const Method method = call.request.method;
   if (call.path == traits_.chat_path && method == Method::kPost) return chat(call);
+  if (is_embedding(call) && method == Method::kPost) return embed(call);
   if (method == Method::kGet && call.path == traits_.models_path) return models();
   if (method == Method::kGet && call.path.starts_with(traits_.models_path) &&
       call.path.size() > traits_.models_path.size() + 1)
@@ -100,9 +103,33 @@ Reply Service::chat(Call& call) {
   return reply;
 }
 
-std::string Service::model_json(const ModelRow& row) const {
+// Vectors take a fraction of the time of an answer, whatever their texts are.
+Reply Service::embed(Call& call) {
+  const auto body = parser_.parse(call.request.body);
+  if (!body)
+    return error_reply(traits_, {.message = "We could not parse the JSON body of your request."});
+  const auto asked = read_embedding(traits_, embeddings_, *body);
+  if (!asked) return error_reply(traits_, asked.error());
+  const auto prefix = traits_.embedding.id;
+  Reply reply = json_reply(
+      200, embedding_body(*asked, prefix.empty()
+                                      ? std::string()
+                                      : make_id(prefix, world_->options.seed, call.sequence)));
+  reply.delay = kEmbeddingTime;
+  const auto bill_row = world_->bill.add({.attempt_id = call.attempt_id,
+                                          .account = call.account,
+                                          .provider = traits_.provider,
+                                          .model = asked->row->model,
+                                          .at = call.now,
+                                          .tokens = {.input = asked->tokens},
+                                          .pico_usd = asked->tokens * asked->row->input_pico});
+  call.deliveries.push_back({reply.size(), bill_row});
+  return reply;
+}
+
+std::string Service::model_json(std::string_view id) const {
   json::Writer out;
-  out.begin_object().field("id", row.model).field("object", "model");
+  out.begin_object().field("id", id).field("object", "model");
   out.field("created", unix_seconds(world_->options.epoch - std::chrono::hours(24 * 90)));
   out.field("owned_by", traits_.owned_by).end_object();
   return out.take();
@@ -111,19 +138,22 @@ std::string Service::model_json(const ModelRow& row) const {
 Reply Service::models() const {
   json::Writer out;
   out.begin_object().field("object", "list").key("data").begin_array();
-  for (const auto& row : prices_.rows()) out.raw(model_json(row));
+  for (const auto& row : prices_.rows()) out.raw(model_json(row.model));
+  for (const auto& row : embeddings_.rows()) out.raw(model_json(row.model));
   out.end_array().end_object();
   return json_reply(200, out.take());
 }
 
 Reply Service::model(std::string_view id) const {
+  if (embeddings_.find(id) != nullptr) return json_reply(200, model_json(id));
   const auto row = find_model(prices_, id);
-  return row ? json_reply(200, model_json(**row)) : error_reply(traits_, row.error());
+  return row ? json_reply(200, model_json((*row)->model)) : error_reply(traits_, row.error());
 }
 
 void Service::add_headers(const Call& call, const RateState& rate, http::Headers& headers) const {
   headers.set("x-request-id", call.request_id);
-  if (rate.limit > 0 && call.path == traits_.chat_path) add_rate_headers(rate, headers);
+  if (rate.limit > 0 && (call.path == traits_.chat_path || is_embedding(call)))
+    add_rate_headers(rate, headers);
 }
 
 void add_rate_headers(const RateState& rate, http::Headers& headers) {

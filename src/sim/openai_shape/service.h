@@ -1,6 +1,6 @@
 #pragma once
-// What every provider of the OpenAI shape answers alike: chat completions, the list of models, errors, headers. A provider
-// derives from it, names its Traits, and handles the rest of its paths in `handle_more`.
+// What every provider of the OpenAI shape answers alike: chat completions, embeddings where the folder has models of them
+// (embeddings.json), the list of models, errors, headers. A provider derives from it, names its Traits, and handles the rest of its paths in `handle_more`.
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +10,7 @@
 #include "base/embedded.h"
 #include "json/value.h"
 #include "sim/openai_shape/chat.h"
+#include "sim/openai_shape/embeddings.h"
 #include "sim/provider.h"
 
 namespace weir::sim::openai_shape {
@@ -62,14 +63,19 @@ class Service : public Provider {
   const Traits& traits_;
   World* world_ = nullptr;
   PriceTable prices_;
+  EmbeddingTable embeddings_;
   json::Parser parser_;
   std::unique_ptr<Chat> chat_;
 
  private:
   Reply chat(Call& call);
+  Reply embed(Call& call);
+  [[nodiscard]] bool is_embedding(const Call& call) const {
+    return call.path == traits_.embedding.path && !embeddings_.rows().empty();
+  }
   [[nodiscard]] Reply models() const;
   [[nodiscard]] Reply model(std::string_view id) const;
-  [[nodiscard]] std::string model_json(const ModelRow& row) const;
+  [[nodiscard]] std::string model_json(std::string_view id) const;
 
   std::vector<EmbeddedFile> files_of_folder_;
 };

@@ -37,6 +37,16 @@ struct BatchRules {
   std::string_view endpoint_too = "";  // another word for /v1/chat/completions; empty: none
 };
 
+/// Of embeddings; the models are the folder's embeddings.json.
+struct EmbeddingRules {
+  std::string_view path = "/v1/embeddings";
+  std::string_view dimensions_key = "dimensions";  // empty: not known
+  std::string_view id = "";  // how ids of answers begin; empty: they have none
+  bool base64 = true;
+  std::size_t inputs_max = 2048;
+  std::int64_t tokens_max = 300'000;  // of all inputs; 0: no such limit
+};
+
 struct Traits {
   std::string_view provider;                            // as in the bill
   std::string_view owned_by;                            // of its models
@@ -64,6 +74,7 @@ struct Traits {
   Duration batch_file_life = std::chrono::hours(24 * 30);
 
   BatchRules batch;
+  EmbeddingRules embedding;
 
   // Hooks; null: as OpenAI.
   std::string (*error_body)(const ApiError&) = nullptr;

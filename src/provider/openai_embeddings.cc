@@ -23,7 +23,7 @@ Result<http::RequestPlan> Codec::encode_embed(const EmbeddingRequest& request,
     body.field(options_.dimensions_key, static_cast<std::int64_t>(*request.dimensions));
   body.end_object();
   http::RequestPlan plan{.method = http::Method::kPost,
-                         .target = http::join_path(call.credentials.base_path, "/embeddings"),
+                         .target = http::join_path(call.credentials.base_path, options_.path),
                          .headers = openai_chat::request_headers(chat_, call.credentials, true),
                          .body = {}};
   plan.headers.add("x-client-request-id", std::string(call.attempt_id));

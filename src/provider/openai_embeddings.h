@@ -10,6 +10,7 @@ namespace weir::provider::openai_embeddings {
 
 /// A constant of the adapter: the views are of literals.
 struct Options {
+  std::string_view path = "/embeddings";           // below the base path
   std::string_view dimensions_key = "dimensions";  // empty: the provider cannot be told
   /// "encoding_format":"base64", a quarter of the bytes of numbers in text. False: not documented, so numbers are asked for by silence.
   bool base64 = true;

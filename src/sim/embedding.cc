@@ -89,4 +89,17 @@ std::string base64_of(std::span<const float> vector) {
   return out;
 }
 
+void deliver_embedding(World& world, Call& call, std::string_view provider, const EmbeddingRow& row,
+                       std::int64_t tokens, Reply& reply) {
+  reply.delay = kEmbeddingTime;
+  const auto bill_row = world.bill.add({.attempt_id = call.attempt_id,
+                                        .account = call.account,
+                                        .provider = provider,
+                                        .model = row.model,
+                                        .at = call.now,
+                                        .tokens = {.input = tokens},
+                                        .pico_usd = tokens * row.input_pico});
+  call.deliveries.push_back({reply.size(), bill_row});
+}
+
 }  // namespace weir::sim

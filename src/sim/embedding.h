@@ -10,6 +10,7 @@
 #include "base/embedded.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "sim/provider.h"
 
 namespace weir::sim {
 
@@ -43,5 +44,9 @@ std::vector<float> unit_vector(std::string_view text, std::string_view purpose, 
 std::string json_of(std::span<const float> vector);
 /// Base64 of the numbers as float32, least significant byte first.
 std::string base64_of(std::span<const float> vector);
+
+/// Bills the answer, which comes after its time. @param provider as in the bill
+void deliver_embedding(World& world, Call& call, std::string_view provider, const EmbeddingRow& row,
+                       std::int64_t tokens, Reply& reply);
 
 }  // namespace weir::sim

@@ -61,9 +61,32 @@ provider::Credentials at_v1(const provider::Credentials& credentials) {
   return {.base_path = http::join_path(base, "/openai/v1"), .key = credentials.key};
 }
 
+// POST {resource}/openai/v1/embeddings, or
+// POST {resource}/openai/deployments/{deployment}/embeddings?api-version=…
+// Doc: https://learn.microsoft.com/azure/ai-foundry/openai/reference (checked 2026-11-27)
+class Embedding final : public provider::openai_embeddings::Codec {
+ public:
+  Embedding() : Codec(options_of_azure().chat, {}) {}
+
+  [[nodiscard]] Result<http::RequestPlan> encode_embed(
+      const provider::EmbeddingRequest& request, const provider::SyncCall& call) const override {
+    if (!is_older_form(call.credentials.base_path)) {
+      const auto credentials = at_v1(call.credentials);
+      return Codec::encode_embed(request, {credentials, call.attempt_id});
+    }
+    WEIR_TRY(auto plan, Codec::encode_embed(request, call));
+    plan.target = http::join_path(call.credentials.base_path,
+                                  fmt::format("/deployments/{}/embeddings?{}",
+                                              http::percent_encode(request.model), kApiVersion));
+    return plan;
+  }
+};
+
 class Azure final : public provider::OpenAIAdapter {
  public:
   Azure() : OpenAIAdapter(options_of_azure()) {}
+
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
 
   // POST {resource}/openai/v1/chat/completions, or
   // POST {resource}/openai/deployments/{deployment}/chat/completions?api-version=…
@@ -108,6 +131,7 @@ class Azure final : public provider::OpenAIAdapter {
 
  private:
   batch::Options older_form_ = options_of_older_form();
+  Embedding embedding_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "json/value.h"
 #include "providers/bedrock/batch_machine.h"
 #include "providers/bedrock/converse.h"
+#include "providers/bedrock/embed.h"
 #include "providers/bedrock/errors.h"
 #include "providers/bedrock/rows.h"
 #include "providers/bedrock/wire.h"
@@ -59,6 +60,8 @@ class Bedrock final : public provider::Adapter {
     return make_stream_decoder();
   }
 
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
+
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view model) const override {
     return encode_probe_at(credentials, model, Time{});
@@ -89,6 +92,9 @@ class Bedrock final : public provider::Adapter {
                                                  Time /*now*/) const override {
     return decode_result_row(line);
   }
+
+ private:
+  Embedding embedding_;
 };
 
 }  // namespace

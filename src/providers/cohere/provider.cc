@@ -7,6 +7,7 @@
 #include "provider/adapter.h"
 #include "providers/cohere/batch_machine.h"
 #include "providers/cohere/batch_wire.h"
+#include "providers/cohere/embed.h"
 #include "providers/cohere/rows.h"
 #include "providers/cohere/wire.h"
 
@@ -46,6 +47,8 @@ class Cohere final : public provider::Adapter {
     return cohere::stream_decoder();
   }
 
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
+
   // Trial keys alone are told: x-trial-endpoint-call-limit and -remaining, of a minute; what is left of the month's is not.
   // By answers of the live service that others kept (2026-04 to 2026-06).
   [[nodiscard]] provider::RateLimits rate_limits(const http::Headers& headers,
@@ -84,6 +87,9 @@ class Cohere final : public provider::Adapter {
                                                  Time /*now*/) const override {
     return cohere::decode_row(line);
   }
+
+ private:
+  Embedding embedding_;
 };
 
 }  // namespace

@@ -26,9 +26,13 @@ std::string path_of_model(std::string_view model) {
   }
 }
 
+// Doc: https://docs.fireworks.ai/api-reference/creates-an-embedding-vector-representing-the-input-text (reference of 2026-11-23)
+constexpr provider::openai_embeddings::Options kEmbeddings{.path = "/inference/v1/embeddings",
+                                                           .base64 = false};
+
 class Fireworks final : public provider::OpenAIAdapter {
  public:
-  Fireworks() : OpenAIAdapter({.chat = chat_options()}) {}
+  Fireworks() : OpenAIAdapter({.chat = chat_options()}, kEmbeddings) {}
 
   // POST {base}/inference/v1/chat/completions: the rest of the API is not below /inference.
   [[nodiscard]] Result<http::RequestPlan> encode_sync(

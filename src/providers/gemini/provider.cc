@@ -6,6 +6,7 @@
 #include "provider/adapter.h"
 #include "provider/gemini_dialect.h"
 #include "providers/gemini/batch.h"
+#include "providers/gemini/embed.h"
 #include "providers/gemini/errors.h"
 #include "providers/gemini/rows.h"
 #include "providers/gemini/wire.h"
@@ -57,6 +58,8 @@ class Gemini final : public provider::Adapter {
     return dialect::stream_decoder(options_);
   }
 
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
+
   // GET {base}/v1beta/models/{model}: 400 API_KEY_INVALID for a wrong key, 404 for no such model;
   // free. Doc: https://ai.google.dev/api/models (checked 2026-11-23)
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
@@ -84,6 +87,7 @@ class Gemini final : public provider::Adapter {
 
  private:
   dialect::Options options_{.provider = "gemini", .errors = error_rules()};
+  Embedding embedding_{options_};
 };
 
 }  // namespace

@@ -28,9 +28,13 @@ batch::Options options_of_mistral() {
           .read_batch = read_job};
 }
 
+// The reference lists base64 as well, but not of what bytes. Doc: https://docs.mistral.ai/api/endpoint/embeddings (checked 2026-11-27)
+constexpr provider::openai_embeddings::Options kEmbeddings{.dimensions_key = "output_dimension",
+                                                           .base64 = false};
+
 class Mistral final : public provider::OpenAIAdapter {
  public:
-  Mistral() : OpenAIAdapter(options_of_mistral()) {}
+  Mistral() : OpenAIAdapter(options_of_mistral(), kEmbeddings) {}
 
   [[nodiscard]] Result<llm::Response> decode_sync(const http::Response& response,
                                                   Time now) const override {

@@ -1,6 +1,7 @@
 // Ollama: its native chat API. No batches, no prices, no key on a server of one's own.
 #include "http/url.h"
 #include "provider/sync_only.h"
+#include "providers/ollama/embed.h"
 #include "providers/ollama/wire.h"
 
 namespace weir::providers::ollama {
@@ -39,6 +40,8 @@ class Ollama final : public provider::SyncOnly<> {
     return ollama::stream_decoder();
   }
 
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
+
   // GET {base}/api/tags: the models that are on the server. Free, and does not load any.
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view /*model*/) const override {
@@ -47,6 +50,9 @@ class Ollama final : public provider::SyncOnly<> {
             .headers = chat::bearer_headers(credentials, false),
             .body = {}};
   }
+
+ private:
+  Embedding embedding_;
 };
 
 }  // namespace

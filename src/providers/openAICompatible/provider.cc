@@ -17,9 +17,12 @@ provider::openai_batch::Options options() {
                    .usage = decode_usage}};
 }
 
+// Not every server knows base64, and some tell no usage.
+constexpr provider::openai_embeddings::Options kEmbeddings{.base64 = false, .usage = false};
+
 class OpenAICompatible final : public provider::SyncOnly<provider::OpenAIAdapter> {
  public:
-  OpenAICompatible() : SyncOnly(openAICompatible::options()) {}
+  OpenAICompatible() : SyncOnly(openAICompatible::options(), kEmbeddings) {}
 
   // GET {base}/models: hardly any server has a page for one model.
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,

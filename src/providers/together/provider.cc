@@ -25,9 +25,14 @@ batch::Options options_of_together() {
           .newest_first = false};
 }
 
+// A model and texts are all that it is told; that answers have a usage is not documented. Doc:
+// https://docs.together.ai/reference/embeddings (checked 2026-11-27)
+constexpr provider::openai_embeddings::Options kEmbeddings{
+    .dimensions_key = "", .base64 = false, .usage = false};
+
 class Together final : public provider::OpenAIAdapter {
  public:
-  Together() : OpenAIAdapter(options_of_together()) {}
+  Together() : OpenAIAdapter(options_of_together(), kEmbeddings) {}
 
   // x-ratelimit-limit: 10, x-ratelimit-remaining: 9, x-ratelimit-reset: 1; those of tokens carry x-tokenlimit-. Doc:
   // https://docs.together.ai/docs/serverless/rate-limits (checked 2026-11-23; the tokens' names are uncertain)

@@ -6,6 +6,7 @@
 #include "provider/gemini_dialect.h"
 #include "providers/vertexAI/auth.h"
 #include "providers/vertexAI/batch.h"
+#include "providers/vertexAI/embed.h"
 #include "providers/vertexAI/errors.h"
 #include "providers/vertexAI/rows.h"
 #include "providers/vertexAI/wire.h"
@@ -73,6 +74,8 @@ class VertexAI final : public provider::Adapter {
     return dialect::stream_decoder(options_);
   }
 
+  [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
+
   // POST …:countTokens, which is free, and unlike any GET tells whether the project may use the model where it is asked for. Doc:
   // https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens (checked 2026-11-27)
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
@@ -105,6 +108,7 @@ class VertexAI final : public provider::Adapter {
  private:
   dialect::Options options_{
       .provider = "vertexAI", .call_ids = false, .file_types = true, .errors = error_rules()};
+  Embedding embedding_{options_};
 };
 
 }  // namespace

@@ -115,15 +115,7 @@ Reply Service::embed(Call& call) {
       200, embedding_body(*asked, prefix.empty()
                                       ? std::string()
                                       : make_id(prefix, world_->options.seed, call.sequence)));
-  reply.delay = kEmbeddingTime;
-  const auto bill_row = world_->bill.add({.attempt_id = call.attempt_id,
-                                          .account = call.account,
-                                          .provider = traits_.provider,
-                                          .model = asked->row->model,
-                                          .at = call.now,
-                                          .tokens = {.input = asked->tokens},
-                                          .pico_usd = asked->tokens * asked->row->input_pico});
-  call.deliveries.push_back({reply.size(), bill_row});
+  deliver_embedding(*world_, call, traits_.provider, *asked->row, asked->tokens, reply);
   return reply;
 }
 

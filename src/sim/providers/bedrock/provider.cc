@@ -8,6 +8,7 @@
 #include "json/value.h"
 #include "sim/json_reply.h"
 #include "sim/providers/bedrock/converse.h"
+#include "sim/providers/bedrock/embeddings.h"
 #include "sim/providers/bedrock/jobs.h"
 #include "sim/providers/bedrock/objects.h"
 #include "sim/providers/bedrock/signature.h"
@@ -34,6 +35,7 @@ class Bedrock final : public Provider {
       if (file.name != "prices.json") continue;
       WEIR_TRY(prices_, PriceTable::parse(file.bytes));
     }
+    WEIR_TRY(embeddings_, EmbeddingTable::find_in(embedded_files()));
     objects_ = std::make_unique<Objects>();
     jobs_ = std::make_unique<Jobs>(world, prices_, *objects_);
     return {};
@@ -53,6 +55,7 @@ class Bedrock final : public Provider {
     switch (route.kind) {
       case Kind::kConverse: return {"converse", "sync"};
       case Kind::kConverseStream: return {"converse_stream", "sync"};
+      case Kind::kInvoke: return {"embeddings", "sync"};
       case Kind::kCreate: return {"batch_create", ""};
       case Kind::kJobs: return {"batch_list", ""};
       case Kind::kJob: return {"batch_get", ""};
@@ -125,6 +128,9 @@ class Bedrock final : public Provider {
       case Kind::kConverseStream:
         if (post) return answer(call, route);
         break;
+      case Kind::kInvoke:
+        if (post) return embed(call, route);
+        break;
       case Kind::kCreate:
         if (post) return jobs_->create(call);
         break;
@@ -190,8 +196,26 @@ class Bedrock final : public Provider {
     return reply;
   }
 
+  // How many tokens there were stands in a header as well.
+  Reply embed(Call& call, const Route& route) {
+    const auto* row = embeddings_.find(route.name);
+    if (row == nullptr)
+      return error_reply(usual_error(400, "The provided model identifier is invalid.", false));
+    const auto body = parser_.parse(call.request.body);
+    if (!body)
+      return error_reply(
+          usual_error(400, "Malformed input request, please reformat your input.", false));
+    auto made = bedrock::embed(*row, *body);
+    if (!made) return error_reply(made.error());
+    Reply reply = json_reply(200, std::move(made->body));
+    reply.head.headers.set("x-amzn-bedrock-input-token-count", std::to_string(made->tokens));
+    deliver_embedding(*world_, call, "bedrock", *row, made->tokens, reply);
+    return reply;
+  }
+
   World* world_ = nullptr;
   PriceTable prices_;
+  EmbeddingTable embeddings_;
   json::Parser parser_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<Jobs> jobs_;

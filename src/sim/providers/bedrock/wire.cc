@@ -43,6 +43,7 @@ Route model_route(std::string_view rest) {
   const auto verb = rest.substr(slash + 1);
   Route out{.name = http::percent_decode(rest.substr(0, slash)), .object = {}};
   if (verb == "converse") out.kind = Route::Kind::kConverse;
+  if (verb == "invoke") out.kind = Route::Kind::kInvoke;
   if (verb == "converse-stream") out.kind = Route::Kind::kConverseStream;
   return out;
 }

@@ -50,6 +50,7 @@ struct Route {
   enum class Kind : std::uint8_t {
     kConverse,
     kConverseStream,
+    kInvoke,  // POST /model/M/invoke
     kCreate,  // POST /model-invocation-job
     kJobs,    // GET /model-invocation-jobs
     kJob,

@@ -12,6 +12,7 @@
 #include "sim/providers/cohere/batches.h"
 #include "sim/providers/cohere/chat_rules.h"
 #include "sim/providers/cohere/datasets.h"
+#include "sim/providers/cohere/embeddings.h"
 
 namespace weir::sim::cohere {
 
@@ -36,6 +37,7 @@ constexpr openai_shape::Traits kTraits{.provider = "cohere",
                                        .cache_life = std::chrono::minutes(10),
                                        .usual_error = usual_error};
 
+constexpr std::string_view kEmbed = "/v2/embed";
 constexpr std::string_view kDatasets = "/v1/datasets", kBatches = "/v2/batches";
 
 // "/v2/batches/ID:cancel" -> "ID"; empty where the path is not below it.
@@ -80,6 +82,7 @@ class Cohere final : public openai_shape::Service {
     const Method method = call.request.method;
     const auto path = call.path;
     if (path == kTraits.chat_path) return {"chat", "sync"};
+    if (path == kEmbed) return {"embeddings", "sync"};
     if (path.starts_with(kTraits.models_path)) return {"models", ""};
     if (path.starts_with(kStoragePath)) return {"file_content", "batch_results"};
     if (path == kDatasets)
@@ -98,6 +101,7 @@ class Cohere final : public openai_shape::Service {
                post = call.request.method == Method::kPost;
     const auto path = call.path;
     if (path == kTraits.chat_path && post) return chat(call);
+    if (path == kEmbed && post) return embed(call);
     if (path == kTraits.models_path && get) return models();
     if (const auto id = id_below(path, kTraits.models_path); !id.empty() && get)
       return model(call, id);
@@ -158,6 +162,16 @@ class Cohere final : public openai_shape::Service {
       reply.delay = answer->latency.first_byte + answer->latency.rest;
     }
     call.deliveries.push_back({reply.size(), bill_row});
+    return reply;
+  }
+
+  Reply embed(Call& call) {
+    const auto body = parser_.parse(call.request.body);
+    if (!body) return error_reply(400, "invalid json syntax", call.request_id);
+    auto answer = cohere::embed(embeddings_, *body, call.request_id);
+    if (!answer) return error_reply(answer.error().status, answer.error().message, call.request_id);
+    Reply reply = json_reply(200, std::move(answer->body));
+    deliver_embedding(*world_, call, kTraits.provider, *answer->row, answer->tokens, reply);
     return reply;
   }
 

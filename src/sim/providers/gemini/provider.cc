@@ -9,6 +9,7 @@
 #include "sim/gemini_shape/service.h"
 #include "sim/json_reply.h"
 #include "sim/providers/gemini/batches.h"
+#include "sim/providers/gemini/embeddings.h"
 #include "sim/providers/gemini/files.h"
 
 namespace weir::sim::gemini {
@@ -48,6 +49,11 @@ class Gemini final : public gemini_shape::Service {
  public:
   Gemini() : Service(kTraits, embedded_files()) {}
 
+  Result<void> start(World& world) override {
+    WEIR_TRY(embeddings_, EmbeddingTable::find_in(embedded_files()));
+    return Service::start(world);
+  }
+
   [[nodiscard]] std::optional<std::string_view> key_of(
       const http::Request& request) const override {
     // Without any key the request gets as far as a wrong one: to its error.
@@ -74,6 +80,7 @@ class Gemini final : public gemini_shape::Service {
     if (!method) return {"other", ""};
     if (method->method == "batchGenerateContent") return {"batch_create", ""};
     if (method->method == "countTokens") return {"count_tokens", ""};
+    if (is_embedding(method->method)) return {"embeddings", "sync"};
     return {"generate_content", "sync"};
   }
 
@@ -160,6 +167,7 @@ class Gemini final : public gemini_shape::Service {
     if (method == "generateContent") return generate(call, model, false);
     if (method == "streamGenerateContent") return generate(call, model, true);
     if (method == "countTokens") return count(call, model);
+    if (is_embedding(method)) return embed(call, model, method == "batchEmbedContents");
     if (method == "batchGenerateContent") return batches_->create(call, model);
     return not_a_path();
   }
@@ -180,6 +188,27 @@ class Gemini final : public gemini_shape::Service {
       if (file && file->method == "download") return files_->download(call, file->model);
     }
     return not_a_path();
+  }
+
+  static bool is_embedding(std::string_view method) {
+    return method == "batchEmbedContents" || method == "embedContent";
+  }
+
+  Reply embed(Call& call, std::string_view model, bool batch) {
+    const auto* row = embeddings_.find(model);
+    if (row == nullptr)
+      return error_reply({.status = 404,
+                          .message = "models/" + std::string(model) +
+                                     " is not found for API version v1beta, or is not supported "
+                                     "for embedContent.",
+                          .word = {}});
+    const auto body = parser_.parse(call.request.body);
+    if (!body) return error_reply({.message = "Invalid JSON payload received.", .word = {}});
+    auto answer = gemini::embed(*row, *body, batch);
+    if (!answer) return error_reply(answer.error());
+    Reply reply = json_reply(200, std::move(answer->body));
+    deliver_embedding(*world_, call, kTraits.provider, *row, answer->tokens, reply);
+    return reply;
   }
 
   static Reply not_a_path() { return error_reply(gemini_shape::usual_error(404, "")); }
@@ -208,6 +237,7 @@ class Gemini final : public gemini_shape::Service {
 
   std::unique_ptr<Files> files_;
   std::unique_ptr<Batches> batches_;
+  EmbeddingTable embeddings_;
 };
 
 }  // namespace

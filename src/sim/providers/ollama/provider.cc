@@ -1,4 +1,4 @@
-// The simulated ollama: /api/chat, /api/tags, /api/version. No account is needed, and nothing costs anything.
+// The simulated ollama: /api/chat, /api/embed, /api/tags, /api/version. No account is needed, and nothing costs anything.
 // Doc: https://github.com/ollama/ollama/blob/main/docs/api.md (checked 2026-11-23).
 #include "sim/provider.h"
 
@@ -12,6 +12,7 @@
 #include "sim/openai_shape/service.h"
 #include "sim/providers/ollama/heard.h"
 #include "sim/providers/ollama/native_request.h"
+#include "sim/tokenizer.h"
 
 namespace weir::sim::ollama {
 
@@ -93,12 +94,16 @@ class Ollama final : public openai_shape::Service {
   Reply handle(Call& call) override {
     const Method method = call.request.method;
     if (call.path == "/api/chat" && method == Method::kPost) return chat(call);
+    if (call.path == "/api/embed" && method == Method::kPost) return embed(call);
     if (call.path == "/api/tags" && method == Method::kGet) return tags();
     if (call.path == "/api/version" && method == Method::kGet)
       return json_reply(200, R"({"version":"0.20.0"})");
     return error_reply(kTraits, {.status = 404, .message = "404 page not found"});
   }
 
+  [[nodiscard]] Operation operation(const Call& call) const override {
+    return call.path == "/api/embed" ? Operation{"embeddings", "sync"} : Service::operation(call);
+  }
   void add_headers(const Call& /*call*/, const RateState& /*rate*/,
                    http::Headers& /*headers*/) const override {}
 
@@ -122,6 +127,54 @@ class Ollama final : public openai_shape::Service {
     Reply reply =
         native->stream ? streamed(*native, *answer, call.now) : whole(*native, *answer, call.now);
     call.deliveries.push_back({reply.size(), bill_row});
+    return reply;
+  }
+
+  // The tokens of a text that is to be embedded; what is too long is refused, or cut without a word.
+  static openai_shape::Checked<std::int64_t> cut(std::string& text, const EmbeddingRow& row,
+                                                 bool truncate) {
+    const auto tokens = count_tokens(text);
+    if (tokens <= row.input_tokens_max) return tokens;
+    if (!truncate) return openai_shape::refuse("the input length exceeds the context length");
+    text.resize(token_prefix_bytes(text, row.input_tokens_max));
+    return row.input_tokens_max;
+  }
+
+  Reply embed(Call& call) {
+    const auto body = parser_.parse(call.request.body);
+    if (!body)
+      return error_reply(kTraits, {.message = "invalid character looking for beginning of value"});
+    const auto model = (*body)["model"].string().value_or("");
+    const auto* row = embeddings_.find(model.substr(0, model.find(':')));
+    if (row == nullptr)
+      return error_reply(kTraits, {.status = 404,
+                                   .message = "model \"" + std::string(model) +
+                                              "\" not found, try pulling it first"});
+    const auto input = (*body)["input"];
+    const auto size = (*body)["dimensions"].integer_or(row->dimensions);
+    if (size < 1 || size > row->dimensions)
+      return error_reply(kTraits, {.message = "invalid dimensions"});
+    json::Writer out;
+    out.begin_object().field("model", model).key("embeddings").begin_array();
+    std::int64_t tokens = 0;
+    const auto add = [&](json::Value one) -> openai_shape::Checked<void> {
+      if (!one.is_string()) return openai_shape::refuse("invalid input type");
+      std::string text = one.string_or("");
+      const auto counted = cut(text, *row, (*body)["truncate"].boolean().value_or(true));
+      if (!counted) return std::unexpected(counted.error());
+      tokens += *counted;
+      out.raw(json_of(unit_vector(text, "", static_cast<std::size_t>(size))));
+      return {};
+    };
+    openai_shape::Checked<void> added;
+    if (!input.is_array()) added = add(input);
+    for (const auto item : input.items())
+      if (added) added = add(item);
+    if (!added) return error_reply(kTraits, added.error());
+    out.end_array().field("total_duration", nanoseconds(kEmbeddingTime));
+    out.field("load_duration", std::int64_t{1'000'000}).field("prompt_eval_count", tokens);
+    Reply reply = json_reply(200, out.end_object().take());
+    deliver_embedding(*world_, call, kTraits.provider, *row, tokens, reply);
     return reply;
   }
 
@@ -190,6 +243,12 @@ class Ollama final : public openai_shape::Service {
       out.begin_object().field("name", name).field("model", name);
       out.field("modified_at", to_rfc3339(world_->options.epoch));
       out.field("size", std::int64_t{2'019'393'189}).field("digest", "weir-sim").end_object();
+    }
+    for (const auto& row : embeddings_.rows()) {
+      const std::string name = row.model + ":latest";
+      out.begin_object().field("name", name).field("model", name);
+      out.field("modified_at", to_rfc3339(world_->options.epoch));
+      out.field("size", std::int64_t{274'302'450}).field("digest", "weir-sim").end_object();
     }
     out.end_array().end_object();
     return json_reply(200, out.take());

@@ -71,6 +71,7 @@ constexpr Traits kVllm{.provider = kName,
                        .owned_by = "vllm",
                        .stream_usage = false,
                        .stops_max = 64,
+                       .embedding = {.tokens_max = 0},
                        .error_body = flat_error,
                        .usage = bare_usage};
 constexpr Traits kDeepSeek{.provider = kName,
@@ -86,6 +87,7 @@ constexpr Traits kOpenRouter{.provider = kName,
                              .models_path = "/openrouter/api/v1/models",
                              .chat_id = "gen-",
                              .stream_usage = true,
+                             .embedding = {.path = "/openrouter/api/v1/embeddings"},
                              .error_body = numbered_error,
                              .usage = routed_usage};
 

@@ -64,24 +64,26 @@ ApiError status_error(int status, std::string_view message) {
   }
 }
 
-constexpr openai_shape::Traits kTraits{.provider = "together",
-                                       .owned_by = "together",
-                                       .chat_id = "o",
-                                       .cache_life = std::chrono::minutes(5),
-                                       .stream_usage = true,
-                                       .max_tokens_only = true,
-                                       .batch = {.creates_per_hour_max = 0,
-                                                 .line_url = false,
-                                                 .line_model = false,
-                                                 .one_model = false,
-                                                 .unique_ids = false,
-                                                 .purpose = "batch-api",
-                                                 .any_purpose = true,
-                                                 .file_bytes_max = 100'000'000},
-                                       .usage = usage_text,
-                                       .completion_more = more_of_completion,
-                                       .file_more = more_of_file,
-                                       .usual_error = status_error};
+constexpr openai_shape::Traits kTraits{
+    .provider = "together",
+    .owned_by = "together",
+    .chat_id = "o",
+    .cache_life = std::chrono::minutes(5),
+    .stream_usage = true,
+    .max_tokens_only = true,
+    .batch = {.creates_per_hour_max = 0,
+              .line_url = false,
+              .line_model = false,
+              .one_model = false,
+              .unique_ids = false,
+              .purpose = "batch-api",
+              .any_purpose = true,
+              .file_bytes_max = 100'000'000},
+    .embedding = {.dimensions_key = "", .base64 = false, .tokens_max = 0},
+    .usage = usage_text,
+    .completion_more = more_of_completion,
+    .file_more = more_of_file,
+    .usual_error = status_error};
 
 class Together final : public openai_shape::FileService {
  public:

@@ -9,6 +9,7 @@
 #include "http/url.h"
 #include "sim/gemini_shape/service.h"
 #include "sim/json_reply.h"
+#include "sim/providers/vertexAI/embeddings.h"
 #include "sim/providers/vertexAI/jobs.h"
 #include "sim/providers/vertexAI/objects.h"
 #include "sim/providers/vertexAI/tokens.h"
@@ -72,6 +73,11 @@ class VertexAI final : public gemini_shape::Service {
  public:
   VertexAI() : Service(kTraits, embedded_files()) {}
 
+  Result<void> start(World& world) override {
+    WEIR_TRY(embeddings_, EmbeddingTable::find_in(embedded_files()));
+    return Service::start(world);
+  }
+
   [[nodiscard]] std::optional<std::string_view> key_of(
       const http::Request& request) const override {
     // The JWT is the key there.
@@ -101,6 +107,7 @@ class VertexAI final : public gemini_shape::Service {
     const auto model = model_of(to);
     if (!model) return {"other", ""};
     if (model->method == "countTokens") return {"count_tokens", ""};
+    if (model->method == "predict") return {"embeddings", "sync"};
     return {"generate_content", "sync"};
   }
 
@@ -119,6 +126,7 @@ class VertexAI final : public gemini_shape::Service {
     if (model->method == "generateContent") return generate(call, model->model, false);
     if (model->method == "streamGenerateContent") return generate(call, model->model, true);
     if (model->method == "countTokens") return count(call, model->model);
+    if (model->method == "predict") return embed(call, model->model);
     return not_a_path();
   }
 
@@ -181,11 +189,24 @@ class VertexAI final : public gemini_shape::Service {
     return not_a_path();
   }
 
+  Reply embed(Call& call, std::string_view model) {
+    const auto* row = embeddings_.find(model);
+    if (row == nullptr) return error_reply({.status = 404, .message = no_model(model), .word = {}});
+    const auto body = parser_.parse(call.request.body);
+    if (!body) return error_reply({.message = "Invalid JSON payload received.", .word = {}});
+    auto answer = predict(*row, *body);
+    if (!answer) return error_reply(answer.error());
+    Reply reply = json_reply(200, std::move(answer->body));
+    deliver_embedding(*world_, call, kTraits.provider, *row, answer->tokens, reply);
+    return reply;
+  }
+
   static Reply not_a_path() { return error_reply(gemini_shape::usual_error(404, "")); }
 
   std::unique_ptr<Tokens> tokens_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<Jobs> jobs_;
+  EmbeddingTable embeddings_;
 };
 
 }  // namespace

@@ -42,9 +42,9 @@ TEST(RequestEnds, KeepEveryTextInOneRequestWithinTheLimits) {
 }
 
 /// What comes of these vectors, each with its index; "" when they are fine.
-std::string read(std::size_t inputs, std::optional<std::uint64_t> dimensions,
-                 const std::vector<std::pair<std::int64_t, std::string>>& vectors,
-                 std::vector<std::vector<float>>* out = nullptr) {
+std::string read_vectors(std::size_t inputs, std::optional<std::uint64_t> dimensions,
+                         const std::vector<std::pair<std::int64_t, std::string>>& vectors,
+                         std::vector<std::vector<float>>* out = nullptr) {
   const EmbeddingRequest request{
       .model = "m", .inputs = std::vector<std::string>(inputs, "text"), .dimensions = dimensions};
   VectorsReader reader("p", request);
@@ -69,9 +69,9 @@ std::string read(std::size_t inputs, std::optional<std::uint64_t> dimensions,
 TEST(VectorsReader, PutsThemInTheOrderOfTheInputs) {
   std::vector<std::vector<float>> out;
   // The second is base64 of 0.5 and -2.
-  EXPECT_EQ(read(2, {}, {{1, "[1,2.5]"}, {0, R"("AAAAPwAAAMA=")"}}, &out), "");
+  EXPECT_EQ(read_vectors(2, {}, {{1, "[1,2.5]"}, {0, R"("AAAAPwAAAMA=")"}}, &out), "");
   EXPECT_EQ(out, (std::vector<std::vector<float>>{{0.5F, -2}, {1, 2.5F}}));
-  EXPECT_EQ(read(1, {}, {{0, R"("AAAAPwAAAMA")"}}, &out), "");  // as some write it
+  EXPECT_EQ(read_vectors(1, {}, {{0, R"("AAAAPwAAAMA")"}}, &out), "");  // as some write it
   EXPECT_EQ(out.front(), (std::vector<float>{0.5F, -2}));
 }
 
@@ -82,24 +82,24 @@ TEST(VectorsReader, TakesNothingElse) {
                     length = "p answered with an embedding of another length",
                     twice = "p answered with two embeddings of one input",
                     foreign = "p answered with the embedding of an input that was not sent";
-  EXPECT_EQ(read(1, {}, {}), missing);
-  EXPECT_EQ(read(2, {}, {{0, "[1]"}}), missing);
-  EXPECT_EQ(read(1, {}, {{0, "[1]"}, {0, "[1]"}}), twice);
+  EXPECT_EQ(read_vectors(1, {}, {}), missing);
+  EXPECT_EQ(read_vectors(2, {}, {{0, "[1]"}}), missing);
+  EXPECT_EQ(read_vectors(1, {}, {{0, "[1]"}, {0, "[1]"}}), twice);
   for (const std::int64_t index :
        {std::int64_t{-1}, std::int64_t{1}, std::numeric_limits<std::int64_t>::max(),
         std::numeric_limits<std::int64_t>::min()})
-    EXPECT_EQ(read(1, {}, {{index, "[1]"}}), foreign);
+    EXPECT_EQ(read_vectors(1, {}, {{index, "[1]"}}), foreign);
   for (const auto* text :
        {"null", "[]", "{}", "1", "[1,null]", "[\"1\"]", "[[1]]", "[1e39]", "[-1e300]", "\"\"",
         "\"AAA\"", "\"AAAA Pw==\"", "\"AAAAPwAA\"", "\"$$$$$$==\""})
-    EXPECT_EQ(read(1, {}, {{0, text}}), none) << text;
+    EXPECT_EQ(read_vectors(1, {}, {{0, text}}), none) << text;
   for (const auto* text : {R"("AACAfw==")", R"("AACA/w==")", R"("AADAfw==")"})  // inf, -inf, NaN
-    EXPECT_EQ(read(1, {}, {{0, text}}), infinite) << text;
-  EXPECT_EQ(read(2, {}, {{0, "[1,2]"}, {1, "[1]"}}), length);
-  EXPECT_EQ(read(1, 3, {{0, "[1,2]"}}), length);
+    EXPECT_EQ(read_vectors(1, {}, {{0, text}}), infinite) << text;
+  EXPECT_EQ(read_vectors(2, {}, {{0, "[1,2]"}, {1, "[1]"}}), length);
+  EXPECT_EQ(read_vectors(1, 3, {{0, "[1,2]"}}), length);
   std::string huge = "[0";
   for (std::size_t i = 0; i < kDimensionsMax; ++i) huge += ",0";
-  EXPECT_EQ(read(1, {}, {{0, huge + "]"}}), none);
+  EXPECT_EQ(read_vectors(1, {}, {{0, huge + "]"}}), none);
 }
 
 TEST(CheckEmbedding, WantsAModelAndTexts) {

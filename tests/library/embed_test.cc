@@ -1,7 +1,7 @@
 // Embeddings through the library: order, limits, money, errors, and the configuration's entry.
 #include <gmock/gmock.h>
 
-#include <cmath>
+#include <map>
 #include <thread>
 
 #include "support.h"
@@ -181,6 +181,52 @@ TEST(Embed, FollowsTheConfiguration) {
   ASSERT_EQ(why((*engine)->reload()), "");
   ASSERT_EQ(why((*model)->embed(texts)), "");
   EXPECT_EQ((*model)->info().model, "text-embedding-3-large");
+}
+
+// The whole way through each provider, its limits and its bill.
+TEST(Embed, WorksWithEveryProviderThatHasEmbeddings) {
+  struct Where {
+    std::string name, path;
+    std::map<std::string, std::string> settings;
+    std::uint32_t requests;  // for 100 texts
+  };
+  const std::vector<Where> everybody{
+      {"openAI/text-embedding-3-large", "/openAI/v1", {}, 1},
+      {"azureOpenAI/text-embedding-3-small", "/azureOpenAI", {}, 1},
+      {"azureOpenAI/text-embedding-3-small", "/azureOpenAI/openai", {}, 1},
+      {"mistral/mistral-embed", "/mistral/v1", {}, 1},
+      {"together/BAAI/bge-base-en-v1.5", "/together/v1", {}, 1},
+      {"fireworks/nomic-ai/nomic-embed-text-v1.5", "/fireworks", {}, 13},
+      {"openAICompatible/nomic-embed-text", "/openAICompatible/v1", {}, 4},
+      {"ollama/nomic-embed-text", "/ollama", {}, 2},
+      {"gemini/gemini-embedding-001", "/gemini", {}, 1},
+      {"vertexAI/gemini-embedding-001",
+       "/vertexAI",
+       {{"project", "shop"}, {"location", "us-central1"}},
+       100},
+      {"cohere/embed-v4.0", "/cohere", {}, 2},
+      {"bedrock/amazon.titan-embed-text-v2:0", "/bedrock", {{"region", "us-east-1"}}, 100},
+      {"bedrock/cohere.embed-v4:0", "/bedrock", {{"region", "us-east-1"}}, 2}};
+  const Simulator simulator("--time-scale 600");
+  const Folder folder;
+  const auto engine = engine_on(simulator, folder.path());
+  const auto texts = texts_of(100);
+  for (const auto& where : everybody) {
+    auto model = engine->embedding_model(where.name, {.api_key = "test-key",
+                                                      .endpoint = simulator.url() + where.path,
+                                                      .settings = where.settings});
+    ASSERT_EQ(why(model), "") << where.name;
+    const auto out = (*model)->embed(texts);
+    ASSERT_EQ(why(out), "") << where.name;
+    ASSERT_EQ(out->vectors.size(), texts.size());
+    EXPECT_EQ(out->requests, where.requests) << where.name;
+    EXPECT_TRUE(out->metered) << where.name;
+    const auto one = (*model)->embed(std::span(texts).last(1));
+    ASSERT_EQ(why(one), "") << where.name;
+    EXPECT_EQ(one->vectors.front(), out->vectors.back()) << where.name;
+  }
+  EXPECT_EQ(engine->metrics().summary()->spent_usd, simulator.bill());
+  EXPECT_EQ(engine->metrics().summary()->unknown, 0U);
 }
 
 }  // namespace

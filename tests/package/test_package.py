@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", ROOT / "build/release")).resolve()
 FULL = os.environ.get("WEIR_PACKAGE_FULL") == "1"
 COMPILERS = ("g++", "clang++-19")
-EXAMPLES = ("simple_call", "batch", "caching", "one_wrapper", "gathering")
+EXAMPLES = ("simple_call", "batch", "caching", "one_wrapper", "gathering", "embedding")
 SECONDS_MAX = 120
 EXAMPLE_LINES_MAX = 60
 # Prices and models are dated: virtual time begins on a fixed day, whatever the day of the test.
@@ -202,6 +202,11 @@ class Examples(unittest.TestCase):
         self.assertRegex(out, r"(?m)^gathered: 100 of 100 answered by 2 batches$")
         spent, baseline = re.search(r"spent \$(\S+) instead of \$(\S+)", out).groups()
         self.assertLess(money(spent), 0.6 * money(baseline))
+
+    def look_at_embedding(self, out):
+        self.assertEqual(len(re.findall(r"(?m)^nearness -?[\d.e-]+: \S", out)), 3, out)
+        tokens, cost = int(re.search(r"tokens: (\d+)", out)[1]), money(re.search(r"cost: \$(\S+)", out)[1])
+        self.assertAlmostEqual(cost, tokens * 0.02 / 1e6, places=9)
 
     def test_with_the_installed_package(self):
         for compiler in COMPILERS if FULL else COMPILERS[:1]:

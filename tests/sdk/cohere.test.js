@@ -135,3 +135,25 @@ test('a batch, to its files', async () => {
   const gone = await errorOf(client.datasets.get(batch.outputDatasetId, once));
   assert.equal(gone.statusCode, 404);
 });
+
+describe('embeddings', () => {
+  test('a vector for each text', async () => {
+    const answer = await clientOf('co-embed').embed({
+      model: 'embed-v4.0',
+      inputType: 'search_document',
+      texts: ['one text', 'another'],
+      embeddingTypes: ['float'],
+      outputDimension: 256,
+    });
+    assert.deepEqual(answer.embeddings.float.map((vector) => vector.length), [256, 256]);
+    const [row] = await simulator.bill('co-embed');
+    assert.equal(row.tokens.input, answer.meta.billedUnits.inputTokens);
+  });
+
+  test('of a length that the model has not', async () => {
+    const asked = { model: 'embed-english-v3.0', inputType: 'search_query', embeddingTypes: ['float'], texts: ['a'] };
+    const error = await errorOf(clientOf('co-embed-2').embed({ ...asked, outputDimension: 256 }, once));
+    assert.ok(error instanceof CohereError);
+    assert.equal(error.statusCode, 400);
+  });
+});

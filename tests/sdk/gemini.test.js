@@ -132,3 +132,24 @@ test('a batch over a file', async () => {
     output: usages.reduce((all, usage) => all + outputOf(usage), 0),
   });
 });
+
+describe('embeddings', () => {
+  test('a vector for each text', async () => {
+    const answer = await clientOf('AIza-embed').models.embedContent({
+      model: 'gemini-embedding-001',
+      contents: ['one text', 'another'],
+      config: { taskType: 'RETRIEVAL_DOCUMENT', outputDimensionality: 256 },
+    });
+    assert.deepEqual(answer.embeddings.map((one) => one.values.length), [256, 256]);
+    const [row] = await simulator.bill('AIza-embed');
+    assert.ok(row.tokens.input > 0);
+  });
+
+  test('of a model that is not there', async () => {
+    const error = await errorOf(
+      clientOf('AIza-embed-2').models.embedContent({ model: 'gemini-embedding-0', contents: ['a'] }),
+    );
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 404);
+  });
+});

@@ -95,3 +95,25 @@ test('a batch job', async () => {
     output: sum('completion_tokens'),
   });
 });
+
+describe('embeddings', () => {
+  test('a vector for each text', async () => {
+    const answer = await clientOf('ms-embed').embeddings.create({
+      model: 'mistral-embed',
+      inputs: ['one text', 'another'],
+    });
+    assert.deepEqual(answer.data.map((row) => row.index), [0, 1]);
+    for (const row of answer.data) assert.equal(row.embedding.length, 1024);
+    const [row] = await simulator.bill('ms-embed');
+    assert.equal(row.tokens.input, answer.usage.promptTokens);
+  });
+
+  test('of the length that is asked for', async () => {
+    const answer = await clientOf('ms-embed-2').embeddings.create({
+      model: 'codestral-embed',
+      inputs: 'int main() {}',
+      outputDimension: 256,
+    });
+    assert.equal(answer.data[0].embedding.length, 256);
+  });
+});

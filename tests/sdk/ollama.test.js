@@ -55,3 +55,19 @@ describe('ollama', () => {
     assert.equal(error.status_code, 404);
   });
 });
+
+describe('embeddings', () => {
+  test('a vector for each text', async () => {
+    const answer = await client.embed({ model: 'nomic-embed-text', input: ['one text', 'another'], dimensions: 64 });
+    assert.equal(answer.model, 'nomic-embed-text');
+    assert.deepEqual(answer.embeddings.map((vector) => vector.length), [64, 64]);
+    assert.ok(answer.prompt_eval_count > 0);
+  });
+
+  test('what is too long is cut, unless that is refused', async () => {
+    const asked = { model: 'nomic-embed-text', input: 'word '.repeat(3000) };
+    assert.equal((await client.embed(asked)).embeddings.length, 1);
+    const error = await errorOf(client.embed({ ...asked, truncate: false }));
+    assert.match(error.message, /exceeds the context length/);
+  });
+});

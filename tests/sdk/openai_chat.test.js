@@ -384,3 +384,35 @@ describe('prompt caching', () => {
     assert.equal(error.code, 'unsupported_parameter');
   });
 });
+
+describe('embeddings', () => {
+  const model = 'text-embedding-3-small';
+  const lengthOf = (vector) => Math.hypot(...vector);
+
+  // Without a format the SDK asks for base64, and decodes it.
+  test('base64 and numbers are the same vectors', async () => {
+    const input = ['one text', 'another'];
+    const decoded = await clientOf('sk-embed').embeddings.create({ model, input, dimensions: 64 });
+    const numbers = await client.embeddings.create({ model, input, dimensions: 64, encoding_format: 'float' });
+    assert.equal(decoded.data.length, 2);
+    decoded.data.forEach((row, i) => {
+      assert.equal(row.index, i);
+      assert.equal(row.embedding.length, 64);
+      assert.ok(Math.abs(lengthOf(row.embedding) - 1) < 1e-5);
+      row.embedding.forEach((number, k) =>
+        assert.ok(Math.abs(number - numbers.data[i].embedding[k]) < 1e-6),
+      );
+    });
+    const [row] = await simulator.bill('sk-embed');
+    assert.equal(row.tokens.input, decoded.usage.prompt_tokens);
+    assert.equal(row.model, model);
+  });
+
+  test('one text, and one that is too long', async () => {
+    const { data } = await client.embeddings.create({ model, input: 'one text' });
+    assert.equal(data[0].embedding.length, 1536);
+    const error = await errorOf(client.embeddings.create({ model, input: 'word '.repeat(9000) }));
+    assert.ok(error instanceof OpenAI.BadRequestError);
+    assert.match(error.message, /maximum context length/);
+  });
+});

@@ -141,3 +141,15 @@ for (const way of ['by the SDK', 'by the documented form'])
       output: sum('completion_tokens'),
     });
   });
+
+describe('embeddings', () => {
+  test('a vector for each text', async () => {
+    const answer = await clientOf('tg-embed').embeddings.create({
+      model: 'BAAI/bge-base-en-v1.5',
+      input: ['one text', 'another'],
+    });
+    assert.deepEqual(answer.data.map((row) => [row.index, row.embedding.length]), [[0, 768], [1, 768]]);
+    const [row] = await simulator.bill('tg-embed');
+    assert.ok(row.tokens.input > 0);
+  });
+});

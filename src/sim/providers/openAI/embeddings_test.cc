@@ -11,15 +11,15 @@ using testing::words;
 
 const std::string kEmbeddings = "/openAI/v1/embeddings";
 
-std::string body(std::string_view input, std::string_view more = "",
-                 std::string_view model = "text-embedding-3-small") {
+std::string asked_for(std::string_view input, std::string_view more = "",
+                      std::string_view model = "text-embedding-3-small") {
   return R"({"model":")" + std::string(model) + R"(","input":)" + std::string(input) +
          std::string(more) + "}";
 }
 
 TEST(OpenAiEmbeddings, AreUnitVectorsOfTheText) {
   auto b = make_bench();
-  const auto reply = b.post(kEmbeddings, body(R"(["one two","three","one two"])"));
+  const auto reply = b.post(kEmbeddings, asked_for(R"(["one two","three","one two"])"));
   ASSERT_EQ(reply.head.status, 200) << reply.text();
   const Parsed list(reply.text());
   EXPECT_EQ(list["object"].string(), "list");
@@ -51,15 +51,15 @@ TEST(OpenAiEmbeddings, AreUnitVectorsOfTheText) {
 TEST(OpenAiEmbeddings, ComeShorterAndAsBase64) {
   auto b = make_bench();
   const Parsed list(
-      b.post(kEmbeddings, body(R"("one")", R"(,"dimensions":3,"encoding_format":"base64")"))
+      b.post(kEmbeddings, asked_for(R"("one")", R"(,"dimensions":3,"encoding_format":"base64")"))
           .text());
   // Three float32 are twelve bytes, sixteen letters.
   EXPECT_EQ(json::Value(list["data"].items().at(0))["embedding"].string()->size(), 16U);
   const Parsed four(
-      b.post(kEmbeddings, body(R"("one")", R"(,"dimensions":4,"encoding_format":"base64")"))
+      b.post(kEmbeddings, asked_for(R"("one")", R"(,"dimensions":4,"encoding_format":"base64")"))
           .text());
   EXPECT_TRUE(json::Value(four["data"].items().at(0))["embedding"].string()->ends_with("=="));
-  const Parsed tokens(b.post(kEmbeddings, body("[[1,2,3],[4]]")).text());
+  const Parsed tokens(b.post(kEmbeddings, asked_for("[[1,2,3],[4]]")).text());
   EXPECT_EQ(tokens["usage"]["prompt_tokens"].integer(), 4);
   EXPECT_EQ(tokens["data"].size(), 2U);
 }
@@ -73,19 +73,19 @@ TEST(OpenAiEmbeddings, RefuseWhatTheProviderRefuses) {
   for (int i = 0; i < 38; ++i) large += std::string(i == 0 ? "" : ",") + '"' + words(8000) + '"';
   large += "]";
   const std::vector<std::pair<std::string, int>> cases{
-      {body(R"("a")", "", "text-embedding-9"), 404},
-      {body(R"("a")", "", "gpt-5-mini"), 404},
-      {body(R"("")"), 400},
-      {body(R"(["a",""])"), 400},
-      {body("[]"), 400},
-      {body("7"), 400},
-      {body(many), 400},
-      {body(large), 400},
-      {body('"' + words(8193) + '"'), 400},
-      {body(R"("a")", R"(,"dimensions":0)"), 400},
-      {body(R"("a")", R"(,"dimensions":1537)"), 400},
-      {body(R"("a")", R"(,"dimensions":256)", "text-embedding-ada-002"), 400},
-      {body(R"("a")", R"(,"encoding_format":"hex")"), 400},
+      {asked_for(R"("a")", "", "text-embedding-9"), 404},
+      {asked_for(R"("a")", "", "gpt-5-mini"), 404},
+      {asked_for(R"("")"), 400},
+      {asked_for(R"(["a",""])"), 400},
+      {asked_for("[]"), 400},
+      {asked_for("7"), 400},
+      {asked_for(many), 400},
+      {asked_for(large), 400},
+      {asked_for('"' + words(8193) + '"'), 400},
+      {asked_for(R"("a")", R"(,"dimensions":0)"), 400},
+      {asked_for(R"("a")", R"(,"dimensions":1537)"), 400},
+      {asked_for(R"("a")", R"(,"dimensions":256)", "text-embedding-ada-002"), 400},
+      {asked_for(R"("a")", R"(,"encoding_format":"hex")"), 400},
       {"{", 400}};
   for (const auto& [text, status] : cases)
     EXPECT_EQ(b.post(kEmbeddings, text).head.status, status) << text.substr(0, 100);

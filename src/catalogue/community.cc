@@ -194,6 +194,7 @@ std::vector<PriceDifference> price_differences(const Catalogue& catalogue,
   for (const auto& row : prices.rows) {
     const auto* provider = catalogue.find(row.provider);
     const auto* model = provider == nullptr ? nullptr : provider->find(row.model);
+    if (model == nullptr && provider != nullptr) model = provider->find_embedding(row.model);
     if (model == nullptr) continue;
     const auto& price = model->price_at(at);
     const auto compare = [&](std::string_view column, std::optional<Price> ours,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -10,14 +11,16 @@
 namespace weir::provider {
 namespace {
 
-// Of one base64 letter; 64 for none.
-std::uint32_t sextet(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<std::uint32_t>(c - 'A');
-  if (c >= 'a' && c <= 'z') return static_cast<std::uint32_t>(c - 'a') + 26;
-  if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0') + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : 64;
-}
+// Of each base64 letter; 64 for what is none. A table, as an answer may have 30 million of them.
+constexpr auto kSextets = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(64);
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t i = 0; i < kLetters.size(); ++i)
+    out[static_cast<unsigned char>(kLetters[i])] = static_cast<std::uint8_t>(i);
+  return out;
+}();
 
 // Base64 of whole float32s, least significant byte first. Empty: it is none.
 std::vector<float> floats_in(std::string_view base64) {
@@ -30,7 +33,7 @@ std::vector<float> floats_in(std::string_view base64) {
   unsigned count = 0, at = 0;
   std::uint32_t word = 0;
   for (const char c : base64) {
-    const auto six = sextet(c);
+    const auto six = kSextets[static_cast<unsigned char>(c)];
     if (six > 63) return {};
     bits = bits << 6 | six;
     count += 6;

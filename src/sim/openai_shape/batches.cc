@@ -4,6 +4,7 @@
 
 #include "http/url.h"
 #include "sim/json_reply.h"
+#include "sim/openai_shape/responses.h"
 
 namespace weir::sim::openai_shape {
 namespace {
@@ -86,8 +87,8 @@ Checked<Batches::NewBatch> Batches::read_create(const Call& call, json::Value bo
     return refuse("Invalid value for 'completion_window'. Supported values are: '24h'.",
                   "completion_window", "invalid_value");
   out.life = *life;
-  if (!chat)
-    return refuse("The simulator runs batches of /v1/chat/completions only.", "endpoint",
+  if (!chat && (out.endpoint != kResponsesEndpoint || traits().responses_path.empty()))
+    return refuse("The simulator runs no batches of " + out.endpoint + ".", "endpoint",
                   "unsupported_value");
   if (auto done = check_metadata(body["metadata"]); !done)
     return std::unexpected(std::move(done).error());
@@ -146,11 +147,17 @@ std::optional<BatchError> Batches::validate(Batch& batch) {
                         batch.model);
 }
 
+Checked<ChatRequest> Batches::read_request(const Batch& batch, json::Value body) const {
+  if (batch.endpoint == kResponsesEndpoint) return read_responses(traits(), chat_.prices(), body);
+  return RowBatches::read_request(batch, body);
+}
+
 std::string Batches::answered_row(const Batch& /*batch*/, std::uint64_t number,
                                   std::string_view custom_id, const ChatAnswer& answer) const {
   const std::uint64_t seed = world_.options.seed;
-  return file_row(make_id("batch_req_", seed, number), custom_id, 200,
-                  make_id("req_", seed, number), completion_body(traits(), answer));
+  return file_row(
+      make_id("batch_req_", seed, number), custom_id, 200, make_id("req_", seed, number),
+      answer.echo.empty() ? completion_body(traits(), answer) : response_body(traits(), answer));
 }
 
 std::string Batches::failed_row(const Batch& /*batch*/, std::uint64_t number,

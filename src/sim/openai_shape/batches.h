@@ -23,6 +23,7 @@ class Batches : public RowBatches {
 
  protected:
   std::optional<BatchError> validate(Batch& batch) override;
+  Checked<ChatRequest> read_request(const Batch& batch, json::Value body) const override;
   std::string answered_row(const Batch& batch, std::uint64_t number, std::string_view custom_id,
                            const ChatAnswer& answer) const override;
   std::string failed_row(const Batch& batch, std::uint64_t number, std::string_view custom_id,

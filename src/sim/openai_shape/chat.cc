@@ -116,9 +116,10 @@ Checked<ChatAnswer> Chat::complete(const ChatRequest& request, const ChatContext
     return refuse("This model's maximum context length is " + std::to_string(row.input_tokens_max) +
                       " tokens. However, your messages resulted in " +
                       std::to_string(prompt.tokens) + " tokens.",
-                  "messages", "context_length_exceeded");
+                  request.echo.empty() ? "messages" : "input", "context_length_exceeded");
   ChatAnswer answer{
       .model = request.model, .tool = request.tool, .choices = request.choices, .row = &row};
+  answer.echo = request.echo;
   answer.id = make_id(traits_.chat_id, world_.options.seed, context.number);
   answer.created = unix_seconds(context.start);
   answer.tier = request.flex ? "flex" : "default";

@@ -26,6 +26,7 @@ struct ChatAnswer {
   std::string model;
   std::string tier;
   std::string tool;
+  std::string echo;  // as in the request
   std::int64_t created = 0;
   std::int64_t choices = 1;
   Generated generated;

@@ -3,6 +3,7 @@
 // Doc: https://developers.openai.com/api/docs/api-reference/chat (checked 2026-11-23, reference
 // snapshot).
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,10 @@ namespace weir::sim::openai_shape {
 inline constexpr Duration kBreakpointLife = std::chrono::minutes(30);
 
 struct ChatRequest {
-  json::Value body;  // borrowed from the parser
+  json::Value body;                               // borrowed from the parser
+  std::shared_ptr<json::Parser> owner = nullptr;  // of a body that is not the caller's own
+  /// Of the Responses API: the members that its answer repeats. Empty: the answer is a completion.
+  std::string echo = {};
   const ModelRow* row = nullptr;
   std::string model;
   std::int64_t output_max = 0;

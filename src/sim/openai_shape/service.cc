@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/json_reply.h"
+#include "sim/openai_shape/responses.h"
 
 namespace weir::sim::openai_shape {
 
@@ -37,6 +38,7 @@ Result<void> Service::start(World& world) {
 Operation Service::operation(const Call& call) const {
   if (call.path == traits_.chat_path) return {"chat", "sync"};
   if (is_embedding(call)) return {"embeddings", "sync"};
+  if (is_responses(call.path)) return {"responses", "sync"};
   if (call.path.starts_with(traits_.models_path)) return {"models", ""};
   return operation_more(call);
 }
@@ -47,6 +49,7 @@ Reply Service::handle(Call& call) {
   const Method method = call.request.method;
   if (call.path == traits_.chat_path && method == Method::kPost) return chat(call);
   if (is_embedding(call) && method == Method::kPost) return embed(call);
+  if (is_responses(call.path) && method == Method::kPost) return responses(call);
   if (method == Method::kGet && call.path == traits_.models_path) return models();
   if (method == Method::kGet && call.path.starts_with(traits_.models_path) &&
       call.path.size() > traits_.models_path.size() + 1)
@@ -73,13 +76,26 @@ Reply Service::chat(Call& call) {
     return error_reply(traits_, {.message = "We could not parse the JSON body of your request."});
   const auto request = read_chat(traits_, prices_, *body);
   if (!request) return error_reply(traits_, request.error());
+  return answer(call, *request);
+}
+
+Reply Service::responses(Call& call) {
+  const auto body = parser_.parse(call.request.body);
+  if (!body)
+    return error_reply(traits_, {.message = "We could not parse the JSON body of your request."});
+  const auto request = read_responses(traits_, prices_, *body);
+  if (!request) return error_reply(traits_, request.error());
+  return answer(call, *request);
+}
+
+Reply Service::answer(Call& call, const ChatRequest& request) {
   const auto answer = chat_->complete(
-      *request, {.account = call.account,
-                 .start = call.now,
-                 .number = call.sequence,
-                 .affinity = traits_.cache_affinity.empty()
-                                 ? std::string_view()
-                                 : call.request.headers.find(traits_.cache_affinity).value_or("")});
+      request, {.account = call.account,
+                .start = call.now,
+                .number = call.sequence,
+                .affinity = traits_.cache_affinity.empty()
+                                ? std::string_view()
+                                : call.request.headers.find(traits_.cache_affinity).value_or("")});
   if (!answer) return error_reply(traits_, answer.error());
   const std::size_t bill_row = world_->bill.add({.attempt_id = call.attempt_id,
                                                  .account = call.account,
@@ -89,14 +105,17 @@ Reply Service::chat(Call& call) {
                                                  .tokens = answer->tokens,
                                                  .pico_usd = answer->pico_usd});
   Reply reply;
-  if (request->stream) {
+  const bool completion = request.echo.empty();
+  if (request.stream) {
     reply.head.status = 200;
     reply.head.headers = {{"content-type", "text/event-stream; charset=utf-8"},
                           {"cache-control", "no-cache"}};
-    reply.body = completion_stream(traits_, *answer, request->include_usage);
+    reply.body = completion ? completion_stream(traits_, *answer, request.include_usage)
+                            : response_stream(traits_, *answer);
     reply.delay = answer->latency.first_byte;
   } else {
-    reply = json_reply(200, completion_body(traits_, *answer));
+    reply = json_reply(
+        200, completion ? completion_body(traits_, *answer) : response_body(traits_, *answer));
     reply.delay = answer->latency.first_byte + answer->latency.rest;
   }
   call.deliveries.push_back({reply.size(), bill_row});
@@ -144,7 +163,8 @@ Reply Service::model(std::string_view id) const {
 
 void Service::add_headers(const Call& call, const RateState& rate, http::Headers& headers) const {
   headers.set("x-request-id", call.request_id);
-  if (rate.limit > 0 && (call.path == traits_.chat_path || is_embedding(call)))
+  if (rate.limit > 0 &&
+      (call.path == traits_.chat_path || is_embedding(call) || is_responses(call.path)))
     add_rate_headers(rate, headers);
 }
 

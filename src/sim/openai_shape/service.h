@@ -73,6 +73,11 @@ class Service : public Provider {
   [[nodiscard]] bool is_embedding(const Call& call) const {
     return call.path == traits_.embedding.path && !embeddings_.rows().empty();
   }
+  Reply responses(Call& call);
+  Reply answer(Call& call, const ChatRequest& request);
+  [[nodiscard]] bool is_responses(std::string_view path) const {
+    return !traits_.responses_path.empty() && path == traits_.responses_path;
+  }
   [[nodiscard]] Reply models() const;
   [[nodiscard]] Reply model(std::string_view id) const;
   [[nodiscard]] std::string model_json(std::string_view id) const;

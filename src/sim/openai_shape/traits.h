@@ -52,6 +52,7 @@ struct Traits {
   std::string_view owned_by;                            // of its models
   std::string_view chat_path = "/v1/chat/completions";  // below the provider's prefix
   std::string_view models_path = "/v1/models";
+  std::string_view responses_path = "";    // of the Responses API; empty: there is none
   std::string_view chat_id = "chatcmpl-";  // how ids of completions begin
 
   // Automatic caches: whole steps of so many tokens, from the model's minimum on.

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/hash.h"
+#include "sim/openai_shape/responses.h"
 
 namespace weir::sim::openai_shape {
 namespace {
@@ -41,6 +42,10 @@ std::optional<BatchError> check_line(const BatchRules& rules, json::Value line,
     return BatchError{.code = "streaming_unsupported",
                       .message = "Streaming is not supported in a batch.",
                       .param = "body.stream"};
+  if (endpoint == kResponsesEndpoint) {
+    if (body["input"].is_null()) return missing("body.input");
+    return std::nullopt;
+  }
   if (!body["messages"].is_array() || body["messages"].size() == 0)
     return BatchError{.code = "invalid_request",
                       .message = "The request has no messages.",

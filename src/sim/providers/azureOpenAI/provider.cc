@@ -113,6 +113,7 @@ constexpr openai_shape::Traits kTraits{.provider = "azureOpenAI",
                                        .owned_by = "azure",
                                        .chat_path = "/openai/v1/chat/completions",
                                        .models_path = "/openai/v1/models",
+                                       .responses_path = "/openai/v1/responses",
                                        .cache_life = std::chrono::minutes(10),
                                        .batch = {.lines_max = 100'000,
                                                  .creates_per_hour_max = 0,
@@ -168,6 +169,8 @@ class Azure final : public openai_shape::FileService {
     const auto place = place_of(call.path);
     if (place.older && !http::query_value(call.request.target, "api-version"))
       return openai_shape::error_reply(traits_, status_error(404, ""));
+    if (place.older && place.path.ends_with("/responses"))
+      return openai_shape::error_reply(traits_, status_error(404, ""));
     told().tell_as_older_form(place.older);
     if (!place.deployment.empty() && !name_model(call, place.deployment))
       return openai_shape::error_reply(traits_, status_error(400, ""));
@@ -181,7 +184,9 @@ class Azure final : public openai_shape::FileService {
     headers.set("x-request-id", call.request_id);
     headers.set("apim-request-id", call.request_id);
     headers.set("x-ms-region", "Sim Central");
-    if (rate.limit > 0 && call.path.ends_with("/chat/completions"))
+    const bool answered =
+        call.path.ends_with("/chat/completions") || call.path.ends_with("/v1/responses");
+    if (rate.limit > 0 && answered)
       headers.set("x-ratelimit-remaining-requests",
                   std::to_string(std::max<std::int64_t>(rate.remaining, 0)));
   }

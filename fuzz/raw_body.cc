@@ -11,6 +11,7 @@
 #include "json/value.h"
 #include "provider/anthropic_dialect.h"
 #include "provider/openai_chat_dialect.h"
+#include "provider/openai_responses_dialect.h"
 
 namespace {
 using namespace weir;
@@ -23,6 +24,8 @@ void must(bool held) {
 }
 
 Result<provider::RawBlocks> blocks_of(const llm::RawBody& raw) {
+  if (raw.dialect == llm::Dialect::kOpenAIResponses)
+    return provider::openai_responses::raw_blocks(kChat, raw);
   return raw.dialect == llm::Dialect::kOpenAIChat ? provider::openai_chat::raw_blocks(kChat, raw)
                                                   : provider::anthropic_dialect::raw_blocks(raw);
 }
@@ -34,6 +37,8 @@ Result<std::string> encoded(const llm::RawBody& raw) {
   in.raw = raw;
   if (raw.dialect == llm::Dialect::kOpenAIChat)
     return provider::openai_chat::encode_body(kChat, in, llm::Route::kSync);
+  if (raw.dialect == llm::Dialect::kOpenAIResponses)
+    return provider::openai_responses::encode_body(kChat, in, llm::Route::kSync);
   std::string out;
   WEIR_CHECK(provider::anthropic_dialect::append_body(in, out));
   return out;
@@ -46,8 +51,8 @@ void check(llm::RawBody raw, json::Value root) {
   for (std::uint32_t i = 0; i < listed->blocks.size() && raw.marks.size() < 4; ++i)
     if (listed->blocks[i].markable) raw.marks.push_back({i});
   const auto patched = encoded(raw);
-  // A chat body that repeats a key, or that streams, is refused in any case.
-  if (!patched) return must(raw.dialect == llm::Dialect::kOpenAIChat);
+  // A chat body (or a Responses body) that repeats a key, or that streams, is refused in any case.
+  if (!patched) return must(raw.dialect != llm::Dialect::kAnthropicMessages);
   json::Parser parser;
   must(parser.parse(*patched).has_value());
   const auto again = blocks_of({raw.dialect, *patched});
@@ -61,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   json::Parser parser;
   const auto root = parser.parse(bytes);
-  for (const auto dialect : {llm::Dialect::kAnthropicMessages, llm::Dialect::kOpenAIChat}) {
+  for (const auto dialect : {llm::Dialect::kAnthropicMessages, llm::Dialect::kOpenAIChat,
+                             llm::Dialect::kOpenAIResponses}) {
     if (root) check({dialect, bytes}, *root);
     else (void)blocks_of({dialect, bytes});  // never reads past the end, even of what is no JSON
   }

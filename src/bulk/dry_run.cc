@@ -158,6 +158,7 @@ ExitCode dry_run(const RunOptions& options, RunSetup& setup) {
   if (manifest->identity.size > 0) input_bytes = manifest->identity.size;
   const auto input = AcceptedInput::open((*folder)->path());
   if (!input) return stop(input.error(), ExitCode::kFailure);
+  choose_api(setup, manifest->format);
   if (const auto fits = check_prompt_fits(options, setup, manifest->format); !fits)
     return stop(fits.error(), ExitCode::kUsage);
   if (const auto told = tell_rejected(**input, options.strict, console); !told)

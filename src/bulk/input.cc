@@ -34,7 +34,9 @@ Format json_format(std::string_view head) {
     head.remove_prefix(std::min(end + 1, head.size()));
     if (!line || !line->is_object()) continue;
     if (!line->find("custom_id")) return Format::kJsonl;
-    if (line->find("body")) return Format::kOpenAIBatch;
+    if (line->find("body"))
+      return (*line)["url"].string() == "/v1/responses" ? Format::kOpenAIResponses
+                                                        : Format::kOpenAIBatch;
     if (line->find("params")) return Format::kAnthropicBatch;
     return Format::kJsonl;
   }
@@ -75,7 +77,8 @@ Result<Format> settle(std::string_view head, const InputOptions& options) {
   if (line.contains(',') && !line.contains('\0')) return Format::kCsv;
   return fail(ErrorKind::kInvalidArgument,
               "the format of " + name + " cannot be told from its name or first bytes",
-              "say it with --format jsonl, csv, folder, openAI-batch or anthropic-batch");
+              "say it with --format jsonl, csv, folder, openAI-batch, openAI-responses or "
+              "anthropic-batch");
 }
 
 }  // namespace

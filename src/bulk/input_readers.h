@@ -17,7 +17,7 @@ inline const std::string& name_of(const InputOptions& options) {
   return options.name.empty() ? options.path : options.name;
 }
 
-/// `format` is settled: kJsonl, kOpenAIBatch or kAnthropicBatch.
+/// `format` is settled: kJsonl, or one of ready-made requests.
 Result<std::unique_ptr<Input>> open_lines(Fd fd, InputOptions options);
 Result<std::unique_ptr<Input>> open_csv(Fd fd, InputOptions options);
 Result<std::unique_ptr<Input>> open_folder(InputOptions options);

@@ -187,6 +187,25 @@ TEST(RequestLines, OpenAI) {
   EXPECT_FALSE(*input->next(record));
 }
 
+// The first line says which of OpenAI's APIs all of them are for.
+TEST(RequestLines, OpenAIResponses) {
+  const TestFolder folder;
+  const std::string body = R"({"model":"gpt-x","input":"Hi"})";
+  const auto path = folder.write(
+      "a.jsonl",
+      R"({"custom_id":"a","method":"POST","url":"/v1/responses","body":)" + body + "}\n" +
+          R"({"custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{}})" + "\n");
+  const auto input = open({.path = path});
+  EXPECT_EQ(input->format(), Format::kOpenAIResponses);
+  Record record;
+  ASSERT_TRUE(*input->next(record));
+  EXPECT_EQ(record.raw_body()->bytes, body);
+  EXPECT_EQ(record.raw_body()->dialect, llm::Dialect::kOpenAIResponses);
+  ASSERT_TRUE(*input->next(record));
+  EXPECT_EQ(record.error->kind, ErrorKind::kUnsupported);
+  EXPECT_TRUE(record.error->hint.contains("/v1/responses"));
+}
+
 TEST(RequestLines, AnthropicAndMovedRecords) {
   const TestFolder folder;
   const auto path = folder.write(

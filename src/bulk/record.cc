@@ -26,6 +26,7 @@ constexpr std::array kFormatNames = {
     FormatName{Format::kCsv, "csv"},
     FormatName{Format::kFolder, "folder"},
     FormatName{Format::kOpenAIBatch, "openAI-batch"},
+    FormatName{Format::kOpenAIResponses, "openAI-responses"},
     FormatName{Format::kAnthropicBatch, "anthropic-batch"},
 };
 
@@ -84,7 +85,7 @@ Result<Format> parse_format(std::string_view name) {
   const auto* const found = std::ranges::find(kFormatNames, name, &FormatName::name);
   if (found != kFormatNames.end()) return found->format;
   return fail(ErrorKind::kInvalidArgument, fmt::format("'{}' is no input format", name),
-              "one of auto, jsonl, csv, folder, openAI-batch, anthropic-batch");
+              "one of auto, jsonl, csv, folder, openAI-batch, openAI-responses, anthropic-batch");
 }
 
 std::string shown_in_message(std::string_view text) {
@@ -146,9 +147,10 @@ std::string_view Record::body() const {
 
 std::optional<llm::RawBody> Record::raw_body() const {
   if (!is_request() || error) return std::nullopt;
-  return llm::RawBody{.dialect = format_ == Format::kOpenAIBatch ? llm::Dialect::kOpenAIChat
-                                                                 : llm::Dialect::kAnthropicMessages,
-                      .bytes = std::string(body())};
+  const auto dialect = format_ == Format::kOpenAIBatch       ? llm::Dialect::kOpenAIChat
+                       : format_ == Format::kOpenAIResponses ? llm::Dialect::kOpenAIResponses
+                                                             : llm::Dialect::kAnthropicMessages;
+  return llm::RawBody{.dialect = dialect, .bytes = std::string(body())};
 }
 
 void RecordBuilder::reset(Record& record, const RecordRef& ref, Format format) {
@@ -208,22 +210,24 @@ Result<void> RecordBuilder::read_json_id(Record& record,
   return check_id(record.id);
 }
 
-// {"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{…}}  or
+// {"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{…}}, or "/v1/responses"; or
 // {"custom_id":"a","params":{…}}
 Result<void> RecordBuilder::read_request(Record& record) {
   const auto id = record.root_["custom_id"].string();
   if (!id) return fail(ErrorKind::kInvalidArgument, "custom_id is missing, or is no text");
   record.id = *id;
   WEIR_CHECK(check_id(record.id));
-  const bool open_ai = record.format_ == Format::kOpenAIBatch;
+  const bool open_ai = record.format_ != Format::kAnthropicBatch;
   if (open_ai) {
+    const std::string_view endpoint =
+        record.format_ == Format::kOpenAIBatch ? "/v1/chat/completions" : "/v1/responses";
     if (const auto method = record.root_.find("method"); method && method->string() != "POST")
       return fail(ErrorKind::kInvalidArgument, "method must be POST");
-    if (const auto url = record.root_["url"].string(); url != "/v1/chat/completions")
+    if (const auto url = record.root_["url"].string(); url != endpoint)
       return fail(
           ErrorKind::kUnsupported,
           url ? fmt::format("url {} is not supported", shown_in_message(*url)) : "url is missing",
-          "only /v1/chat/completions is");
+          fmt::format("all requests of this file go to {}, as its first does", endpoint));
   }
   const std::string_view name = open_ai ? "body" : "params";
   const auto body = record.root_[name];

@@ -16,9 +16,22 @@
 
 namespace weir::bulk {
 
-enum class Format : std::uint8_t { kAuto, kJsonl, kCsv, kFolder, kOpenAIBatch, kAnthropicBatch };
+enum class Format : std::uint8_t {
+  kAuto,
+  kJsonl,
+  kCsv,
+  kFolder,
+  kOpenAIBatch,      // url /v1/chat/completions
+  kOpenAIResponses,  // the same, url /v1/responses
+  kAnthropicBatch
+};
+/// Whether records are ready-made requests.
+[[nodiscard]] constexpr bool is_request_format(Format format) {
+  return format == Format::kOpenAIBatch || format == Format::kOpenAIResponses ||
+         format == Format::kAnthropicBatch;
+}
 std::string_view to_string(Format format);
-/// "auto", "jsonl", "csv", "folder", "openAI-batch", "anthropic-batch". @error kInvalidArgument
+/// "auto", "jsonl", "csv", "folder", "openAI-batch", "openAI-responses", "anthropic-batch". @error kInvalidArgument
 /// lists them.
 Result<Format> parse_format(std::string_view name);
 
@@ -57,9 +70,7 @@ class Record {
   [[nodiscard]] std::string whole() const;
 
   /// A ready-made request line: its body is exact bytes of the line.
-  [[nodiscard]] bool is_request() const {
-    return format_ == Format::kOpenAIBatch || format_ == Format::kAnthropicBatch;
-  }
+  [[nodiscard]] bool is_request() const { return is_request_format(format_); }
   /// The bytes of `body` or `params`, until the record is read into again; empty when there is
   /// none.
   [[nodiscard]] std::string_view body() const;

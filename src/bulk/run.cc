@@ -154,6 +154,7 @@ Result<void> accept_input(Run& run) {
     if (!manifest) return std::unexpected(std::move(manifest).error());
   }
   WEIR_TRY(run.input, AcceptedInput::open(run.setup.folder));
+  choose_api(run.setup, run.input->manifest().format);
   WEIR_CHECK(check_prompt_fits(run.options, run.setup, run.input->manifest().format));
   if (!run.options.command.empty())
     WEIR_CHECK(keep_for_later({.folder = run.setup.folder, .options = run.options.command},

@@ -129,16 +129,22 @@ Result<void> load_prices(const RunOptions& options, RunSetup& setup) {
                                  setup.prices_text);
 }
 
-bool needs_no_prompt(Format format) {
-  return format == Format::kOpenAIBatch || format == Format::kAnthropicBatch ||
-         format == Format::kAuto;
+bool needs_no_prompt(Format format) { return is_request_format(format) || format == Format::kAuto; }
+
+// Lines that are ready for an API choose it by themselves.
+const provider::Adapter& adapter_for(const provider::Adapter& adapter, llm::Dialect dialect) {
+  if (dialect != llm::Dialect::kOpenAIResponses) return adapter;
+  provider::Settings chosen;
+  chosen.set("api", "responses");
+  return adapter.chosen_by(chosen);
 }
 
 // Whether the provider takes a ready-made request is known only to its adapter: encoded once, to see.
 Result<void> check_ready_made(const RunSetup& setup, const Record& record, llm::Request& request) {
   std::string encoded;
   request.model = setup.model.model->name;
-  auto done = setup.adapter->encode_item(record.id, request, encoded);
+  const auto& adapter = adapter_for(*setup.adapter, request.raw->dialect);
+  auto done = adapter.encode_item(record.id, request, encoded);
   if (done) return {};
   auto error = std::move(done).error();
   error.message = fmt::format("line {}: {}", record.ref.line, error.message);
@@ -177,6 +183,7 @@ Result<std::unique_ptr<RunSetup>> make_setup(const RunOptions& options,
     return fail(ErrorKind::kInvalidArgument,
                 fmt::format("{} takes no temperature", setup->model.model->name),
                 "leave --temperature out");
+  setup->adapter = &setup->adapter->chosen_by(options.settings);
   WEIR_CHECK(provider::require_settings(*setup->model.provider, options.settings));
   WEIR_TRY(const auto endpoint,
            provider::endpoint_of(*setup->model.provider, options.endpoint, options.settings));
@@ -216,8 +223,13 @@ Result<void> connect_clock(const RunOptions& options, RunSetup& setup) {
   return {};
 }
 
+void choose_api(RunSetup& setup, Format format) {
+  if (format == Format::kOpenAIResponses)
+    setup.adapter = &adapter_for(*setup.adapter, llm::Dialect::kOpenAIResponses);
+}
+
 Result<void> check_prompt_fits(const RunOptions& options, const RunSetup& setup, Format format) {
-  const bool requests = format == Format::kOpenAIBatch || format == Format::kAnthropicBatch;
+  const bool requests = is_request_format(format);
   if (requests == (setup.prompt == nullptr)) return {};
   if (requests)
     return fail(ErrorKind::kInvalidArgument,

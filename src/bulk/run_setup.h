@@ -46,6 +46,9 @@ Result<void> connect_clock(const RunOptions& options, RunSetup& setup);
 AcceptOptions accept_options(const RunOptions& options, const RunSetup& setup, std::string dir,
                              std::function<void(const llm::Request&)> on_request);
 
+/// Of lines that are ready for an API other than the one that the settings say: the adapter of that one.
+void choose_api(RunSetup& setup, Format format);
+
 /// Whether documents have a prompt, and ready-made requests none. @error kInvalidArgument.
 Result<void> check_prompt_fits(const RunOptions& options, const RunSetup& setup, Format format);
 

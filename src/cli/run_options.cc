@@ -40,7 +40,8 @@ void add_input_options(CLI::App& run, RunFlags& flags) {
       ->type_name("FIELD,…");
   run.add_option("-s,--schema", o.schema_path, "JSON Schema that every answer must follow");
   run.add_option("--format", flags.format,
-                 "of the input: auto, jsonl, csv, folder, openAI-batch, anthropic-batch")
+                 "of the input: auto, jsonl, csv, folder, openAI-batch, openAI-responses, "
+                 "anthropic-batch")
       ->capture_default_str();
   run.add_option("--id-field", o.id_field, "field that holds the id (default: id, else line-N)");
   run.add_option("--limit", o.limit, "only the first N records")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ranges>
 
 namespace weir::config {
@@ -114,6 +115,18 @@ Access extra() {
     const auto& all = static_cast<const ModelEntry*>(owner)->extra;
     const auto found = all.find(std::string(key.name));
     return found == all.end() ? std::nullopt : std::optional(found->second);
+  };
+  return out;
+}
+
+Access extra(std::span<const std::string_view> choices) {
+  Access out = extra();
+  out.kind = Kind::kChoice;
+  out.choices = choices;
+  out.set = [](void* owner, const Key& key, std::string_view text) {
+    if (std::ranges::find(key.access.choices, text) == key.access.choices.end()) return false;
+    static_cast<ModelEntry*>(owner)->extra[std::string(key.name)] = text;
+    return true;
   };
   return out;
 }

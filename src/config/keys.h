@@ -130,6 +130,8 @@ constexpr Access field() {
 
 /// A key that only some providers have: text in ModelEntry::extra.
 Access extra();
+/// The same, of one of these words. The names live as long as the program.
+Access extra(std::span<const std::string_view> choices);
 
 /// A provider's name, kept in its canonical spelling.
 template <auto kMember>

@@ -27,9 +27,15 @@ void add_credentials(Keys& keys) {
   keys.insert(keys.end(), more.begin(), more.end());
 }
 
+constexpr std::string_view kApis[] = {"chat", "responses"};
+
 // What only some providers have.
 void add_provider_keys(Keys& keys) {
   const Keys more = {
+      {.name = "api",
+       .access = extra(kApis),
+       .providers = "openAI,azureOpenAI,openAICompatible",
+       .about = "Which API requests take: chat (completions; unset means the same) or responses."},
       {.name = "organizationId",
        .access = extra(),
        .providers = "openAI",

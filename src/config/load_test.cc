@@ -29,6 +29,7 @@ llm:
       model: gpt-5.4-nano, gpt-5.4-mini
       apiKey: sk-2
       endpoint: https://proxy.example/v1
+      api: responses
       organizationId: org-1
       temperature: 0.3
       batchingEnabled: true
@@ -140,7 +141,7 @@ TEST(Load, EveryKeyOfAnEntryArrives) {
 TEST(Load, KeysOfSomeProvidersArriveInExtra) {
   const auto config = load_text(kFull).config;
   using Extra = std::map<std::string, std::string>;
-  EXPECT_EQ(config.llm[1].extra, (Extra{{"organizationId", "org-1"}}));
+  EXPECT_EQ(config.llm[1].extra, (Extra{{"api", "responses"}, {"organizationId", "org-1"}}));
   EXPECT_EQ(config.llm[2].extra, (Extra{{"region", "eu-central-1"},
                                         {"awsAccessKeyId", "AKIA1"},
                                         {"awsAccessSecretKey", "secret-1"},

@@ -50,6 +50,11 @@ Result<provider::Settings> provider_settings(std::string_view provider,
     if (value.empty())
       return fail(ErrorKind::kInvalidArgument, fmt::format("the setting '{}' is empty", setting),
                   "give it a value, or leave it out");
+    const auto& choices = (*known)->access.choices;
+    if (!choices.empty() && std::ranges::find(choices, value) == choices.end())
+      return fail(ErrorKind::kInvalidArgument,
+                  fmt::format("the setting '{}' is not '{}'", setting, value),
+                  fmt::format("it is {}", wanted(**known)));
     out.set(setting, value, (*known)->secret);
   }
   return out;

@@ -60,7 +60,7 @@ Money JobEngine::ceiling_of(const llm::Request& request, llm::Route route, std::
   json::Parser parser;
   if (const auto body = parser.parse(request.raw ? request.raw->bytes : "{}");
       body && request.raw) {
-    for (const auto* key : {"max_completion_tokens", "max_tokens"})
+    for (const auto* key : {"max_completion_tokens", "max_tokens", "max_output_tokens"})
       if (const auto max = (*body)[key].integer(); max && !request.output_max) output = {*max};
     // So many answers to one prompt, each as long.
     output.count *= std::clamp<std::int64_t>((*body)["n"].integer_or(1), 1, 1000);

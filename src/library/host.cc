@@ -257,6 +257,7 @@ Result<std::shared_ptr<Target>> Host::access(const catalogue::ModelRef& model,
   WEIR_TRY(
       target->credentials.settings,
       config::provider_settings(model.provider->name, runtime::environment(), options.settings));
+  target->adapter = &target->adapter->chosen_by(target->credentials.settings);
   WEIR_CHECK(provider::require_settings(*model.provider, target->credentials.settings));
   WEIR_TRY(const auto endpoint,
            provider::endpoint_of(*model.provider, options.endpoint, target->credentials.settings));

@@ -59,7 +59,12 @@ std::string_view to_string(CacheTtl ttl) {
 }
 
 std::string_view to_string(Dialect dialect) {
-  return dialect == Dialect::kOpenAIChat ? "OpenAI chat completions" : "Anthropic messages";
+  switch (dialect) {
+    case Dialect::kOpenAIChat: return "OpenAI chat completions";
+    case Dialect::kAnthropicMessages: return "Anthropic messages";
+    case Dialect::kOpenAIResponses: return "OpenAI responses";
+  }
+  return "OpenAI chat completions";
 }
 
 }  // namespace weir::llm

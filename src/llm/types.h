@@ -88,7 +88,7 @@ enum class CachePolicy : std::uint8_t {
 };
 
 /// A wire format that ready-made request bodies come in.
-enum class Dialect : std::uint8_t { kOpenAIChat, kAnthropicMessages };
+enum class Dialect : std::uint8_t { kOpenAIChat, kAnthropicMessages, kOpenAIResponses };
 std::string_view to_string(Dialect dialect);
 
 /// A breakpoint of ours in a ready-made body: behind its block-th block, counted as Adapter::raw_blocks() lists them.

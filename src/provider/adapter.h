@@ -207,6 +207,11 @@ class Adapter {
  public:
   virtual ~Adapter() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// The same provider as the settings choose it, where it has several APIs (`api=responses`): whoever has settings asks once,
+  /// and uses the answer for all that follows. Lives as long as the program.
+  [[nodiscard]] virtual const Adapter& chosen_by(const Settings& /*settings*/) const {
+    return *this;
+  }
 
   // Both routes.
   /// What a ready-made body consists of for the provider's cache, and which of it can carry a breakpoint. Linear in the

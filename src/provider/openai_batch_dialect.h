@@ -75,7 +75,8 @@ struct Options {
   std::string_view upload_path = {};   // where it is not files_path
   bool upload_name = false;            // the form has a field file_name
   bool line_url = true;                // rows name method and url
-  std::string_view query = {};         // behind every path: "api-version=2024-10-21"
+  bool responses = false;  // requests of the Responses API; `endpoint` says so, and a batch has one
+  std::string_view query = {};  // behind every path: "api-version=2024-10-21"
   Paging paging = Paging::kAfter;
   bool newest_first = true;  // lists are; false: they are read to their end
   std::string_view upload_expiry_seconds_in =

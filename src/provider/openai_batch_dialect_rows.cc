@@ -3,6 +3,7 @@
 
 #include "json/write.h"
 #include "provider/openai_batch_dialect.h"
+#include "provider/openai_responses_dialect.h"
 
 namespace weir::provider::openai_batch {
 namespace {
@@ -21,7 +22,9 @@ void read_response(const Options& options, json::Value response, Row& row) {
   if (const auto text = body.string())
     if (const auto parsed = inner.parse(*text)) body = *parsed;
   if (status >= 200 && status <= 299) {
-    auto decoded = openai_chat::decode_completion(options.chat, body);
+    const bool responses = options.chat.responses && openai_responses::is_response(body);
+    auto decoded = responses ? openai_responses::decode_response(options.chat, body)
+                             : openai_chat::decode_completion(options.chat, body);
     if (decoded) {
       row.outcome = Row::Outcome::kSucceeded;
       row.response = *std::move(decoded);
@@ -30,7 +33,8 @@ void read_response(const Options& options, json::Value response, Row& row) {
     row.error = std::move(decoded).error();
     // It ran and is billed, readable or not: keep what it cost.
     if (const auto usage = body["usage"]; usage.is_object()) {
-      row.response.usage = openai_chat::usage_of(options.chat, usage);
+      row.response.usage = responses ? openai_responses::decode_usage(usage)
+                                     : openai_chat::usage_of(options.chat, usage);
       row.response.usage_raw = usage.text();
     }
   } else if (status >= 400 && status <= 599) {
@@ -60,7 +64,10 @@ ImageFormat image_format() { return {.head = "", .separator = "\n", .tail = "\n"
 
 Result<void> encode_item(const Options& options, std::string_view custom_id,
                          const llm::Request& request, std::string& out) {
-  WEIR_TRY(const auto body, openai_chat::encode_body(options.chat, request, llm::Route::kBatch));
+  WEIR_TRY(const auto body,
+           options.responses
+               ? openai_responses::encode_body(options.chat, request, llm::Route::kBatch)
+               : openai_chat::encode_body(options.chat, request, llm::Route::kBatch));
   json::Writer row;
   row.begin_object().field("custom_id", custom_id);
   if (options.line_url) row.field("method", "POST").field("url", options.endpoint);

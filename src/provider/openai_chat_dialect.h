@@ -40,6 +40,7 @@ struct Options {
   std::string_view output_max_key = "max_completion_tokens";  // older servers: "max_tokens"
   bool breakpoints = false;           // prompt_cache_options, prompt_cache_breakpoint
   bool cache_key = false;             // prompt_cache_key
+  bool responses = false;             // the Responses API is there as well
   std::span<const ErrorRule> errors;  // the first rule that fits decides
   std::string_view seed_key = "seed";
   double temperature_max = 0;    // a higher one is refused; 0: none is

@@ -148,7 +148,8 @@ Result<std::vector<llm::RawMark>> ordered_marks(const RawListing& listing,
 }
 
 void append_marker(std::string_view body, const RawPlace& place, std::string_view key,
-                   std::string_view json, std::vector<json::Edit>& edits) {
+                   std::string_view json, std::vector<json::Edit>& edits,
+                   std::string_view text_type) {
   if (place.empty_marker) {
     edits.push_back({place.empty_marker->offset, place.empty_marker->length, std::string(json)});
     return;
@@ -156,7 +157,7 @@ void append_marker(std::string_view body, const RawPlace& place, std::string_vie
   const std::size_t end = place.span.offset + place.span.length;
   const std::string member = fmt::format(",\"{}\":{}", key, json);
   if (place.is_text) {
-    edits.push_back({place.span.offset, 0, R"([{"type":"text","text":)"});
+    edits.push_back({place.span.offset, 0, fmt::format(R"([{{"type":"{}","text":)", text_type)});
     edits.push_back({end, 0, member + "}]"});
     return;
   }

@@ -85,8 +85,9 @@ Result<std::vector<llm::RawMark>> ordered_marks(const RawListing& listing,
                                                 std::size_t marks_max);
 
 /// The edits that put `"key":json` into a markable block. A bare text becomes
-/// `[{"type":"text","text":<as it stands>,"key":json}]`.
+/// `[{"type":"text","text":<as it stands>,"key":json}]`, with `text_type` as its type.
 void append_marker(std::string_view body, const RawPlace& place, std::string_view key,
-                   std::string_view json, std::vector<json::Edit>& edits);
+                   std::string_view json, std::vector<json::Edit>& edits,
+                   std::string_view text_type = "text");
 
 }  // namespace weir::provider

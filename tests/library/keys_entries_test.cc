@@ -80,6 +80,17 @@ void organization() {
   EXPECT_EQ(batch.recorder().mentions("openai-organization: org-1"), batch.recorder().count(""));
 }
 
+void api() {
+  World with({.keys = "api: responses", .provider = "openAI", .model = "gpt-5.4"});
+  World without({.provider = "openAI", .model = "gpt-5.4"});
+  EXPECT_EQ(with.ask() + without.ask(), "");
+  EXPECT_EQ(with.recorder().count("POST /openAI/v1/responses "), 1);
+  EXPECT_EQ(without.recorder().count("POST /openAI/v1/responses "), 0);
+  World batch({.keys = "api: responses, " + kBatching, .provider = "openAI", .model = "gpt-5.4"});
+  EXPECT_EQ(batch.routes(), "batch");
+  EXPECT_GT(batch.recorder().mentions("/v1/responses"), 0);
+}
+
 // In the paths of batches, which there are none without.
 void account() {
   const auto setup = [](const std::string& keys) {
@@ -351,6 +362,7 @@ Behaviours behaviours_of_entries() {
           {c + "model", model},
           {c + "apiKey", api_key},
           {c + "endpoint", endpoint},
+          {c + "api", api},
           {c + "organizationId", organization},
           {c + "accountId", account},
           {c + "project", project},

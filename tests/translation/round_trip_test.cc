@@ -21,7 +21,7 @@ class Provider {
   explicit Provider(std::string name) : name_(std::move(name)), adapter_(adapter_of(name_)) {
     std::vector<std::unique_ptr<sim::Provider>> simulated;
     for (const auto& row : sim::registered())
-      if (row.name == name_) simulated.push_back(row.get());
+      if (row.name == provider_of(name_)) simulated.push_back(row.get());
     simulator_ = sim::Simulator::create({}, std::move(simulated)).value();
     simulator_->listen();
   }
@@ -69,13 +69,16 @@ class RoundTrip : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Providers, RoundTrip,
                          ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
                                            "together", "azureOpenAI", "ollama", "openAICompatible",
-                                           "xai", "mistral", "fireworks", "bedrock", "cohere"));
+                                           "xai", "mistral", "fireworks", "bedrock", "cohere",
+                                           "openAI:responses", "azureOpenAI:responses",
+                                           "openAICompatible:responses"));
 // Of providers that can be told which tool to call, and that check what calls and results belong together.
 class Calls : public RoundTrip {};
 INSTANTIATE_TEST_SUITE_P(Providers, Calls,
                          ::testing::Values("anthropic", "openAI", "gemini", "vertexAI", "groq",
                                            "together", "azureOpenAI", "openAICompatible", "xai",
-                                           "mistral", "fireworks", "bedrock"));
+                                           "mistral", "fireworks", "bedrock", "openAI:responses",
+                                           "azureOpenAI:responses", "openAICompatible:responses"));
 
 TEST_P(RoundTrip, AConversationWithToolsIsAnswered) {
   Provider provider(GetParam());
@@ -194,6 +197,51 @@ void mark_some(llm::Request& request, std::string_view lives) {
   if (llm::has_marks(request)) request.cache = llm::CachePolicy::kMarked;
 }
 
+// Ready-made bodies of either API through one adapter: the body chooses, and the answer tells what it is.
+TEST(ReadyMade, ChoosesItsApi) {
+  for (const char* name : {"openAI", "openAI:responses"}) {
+    Provider provider(name);
+    const std::pair<llm::Dialect, std::string> bodies[] = {
+        {llm::Dialect::kOpenAIResponses, R"({"input":"Hello","stream":STREAM,"store":false})"},
+        {llm::Dialect::kOpenAIChat,
+         R"({"messages":[{"role":"user","content":"Hello"}],"stream":STREAM)"
+         R"(,"stream_options":{"include_usage":true}})"}};
+    for (const auto& [dialect, text] : bodies) {
+      for (const bool stream : {false, true}) {
+        auto body = text;
+        body.replace(body.find("STREAM"), 6, stream ? "true" : "false");
+        if (const auto options = body.find(",\"stream_options"); !stream && options != body.npos)
+          body.replace(options, body.size() - options, "}");
+        llm::Request request;
+        request.model = model_of(name);
+        request.stream = stream;
+        request.raw = llm::RawBody{dialect, body};
+        const auto response = provider.answer(request);
+        EXPECT_EQ(response.finish, llm::FinishReason::kStop);
+        EXPECT_EQ(response.id.starts_with("resp_"), dialect == llm::Dialect::kOpenAIResponses);
+      }
+    }
+  }
+}
+
+// …but a batch has one endpoint.
+TEST(ReadyMade, InABatchIsOfItsApi) {
+  for (const std::string_view name : {"openAI", "openAI:responses"}) {
+    llm::Request request;
+    request.model = model_of(name);
+    std::string out;
+    const bool responses = name.contains(':');
+    request.raw =
+        llm::RawBody{responses ? llm::Dialect::kOpenAIChat : llm::Dialect::kOpenAIResponses, "{}"};
+    EXPECT_EQ(adapter_of(name).encode_item("id", request, out).error().kind,
+              ErrorKind::kUnsupported);
+    request.raw->dialect = responses ? llm::Dialect::kOpenAIResponses : llm::Dialect::kOpenAIChat;
+    ASSERT_TRUE(adapter_of(name).encode_item("id", request, out));
+    EXPECT_TRUE(
+        out.contains(responses ? R"("url":"/v1/responses")" : R"("url":"/v1/chat/completions")"));
+  }
+}
+
 // A conversation of any shape that the providers take.
 llm::Request any_request(std::string_view provider) {
   const auto words = [] { return "x" + *rc::gen::string<std::string>(); };
@@ -263,6 +311,13 @@ void any_request_is_taken(std::string name) {
 }
 RC_GTEST_PROP(AnyRequest, IsTakenByAnthropic, ()) { any_request_is_taken("anthropic"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByOpenai, ()) { any_request_is_taken("openAI"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByResponses, ()) { any_request_is_taken("openAI:responses"); }
+RC_GTEST_PROP(AnyRequest, IsTakenByAzureResponses, ()) {
+  any_request_is_taken("azureOpenAI:responses");
+}
+RC_GTEST_PROP(AnyRequest, IsTakenByCompatibleResponses, ()) {
+  any_request_is_taken("openAICompatible:responses");
+}
 RC_GTEST_PROP(AnyRequest, IsTakenByGemini, ()) { any_request_is_taken("gemini"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByVertex, ()) { any_request_is_taken("vertexAI"); }
 RC_GTEST_PROP(AnyRequest, IsTakenByGroq, ()) { any_request_is_taken("groq"); }

@@ -9,9 +9,17 @@
 
 namespace weir::translation {
 
+/// "openAI:responses" is openAI by its other API.
+inline std::string_view provider_of(std::string_view name) {
+  return name.substr(0, name.find(':'));
+}
+
 inline const provider::Adapter& adapter_of(std::string_view name) {
+  provider::Settings settings;
+  if (const auto api = name.find(':'); api != std::string_view::npos)
+    settings.set("api", name.substr(api + 1));
   for (const auto& row : providers::registered())
-    if (row.name == name) return row.get();
+    if (row.name == provider_of(name)) return row.get().chosen_by(settings);
   std::abort();
 }
 
@@ -37,6 +45,20 @@ inline const Meeting& meeting_of(std::string_view provider) {
        .model = "gpt-6-sol",
        .base_path = "/openAI/v1",
        .lives = "default default"},
+      {.name = "openAI:responses",
+       .model = "gpt-6-sol",
+       .base_path = "/openAI/v1",
+       .stops = false,
+       .lives = "default default"},
+      {.name = "azureOpenAI:responses",
+       .model = "gpt-4.1",
+       .base_path = "/azureOpenAI/openai/v1",
+       .stops = false},
+      {.name = "openAICompatible:responses",
+       .model = "qwen3-32b",
+       .base_path = "/openAICompatible/v1",
+       .stops = false,
+       .batches = false},
       {.name = "gemini", .model = "gemini-3.8-flash", .base_path = "/gemini"},
       {.name = "vertexAI", .model = "gemini-3.8-flash", .base_path = "/vertexAI", .ids = false},
       {.name = "groq", .model = "openai/gpt-oss-20b", .base_path = "/groq/openai/v1"},

@@ -36,14 +36,14 @@ batch::Options options_of_azure() {
   return {.chat = {.provider = "azureOpenAI",
                    .breakpoints = true,
                    .cache_key = true,
+                   .responses = true,
                    .errors = error_rules(),
                    .headers = azure_headers},
           .dotted_expiry = true};
 }
 
 // The expiry of files is younger than the older form.
-batch::Options options_of_older_form() {
-  auto options = options_of_azure();
+batch::Options as_older_form(batch::Options options) {
   options.file_expiry = false;
   options.query = kApiVersion;
   return options;
@@ -84,11 +84,12 @@ class Embedding final : public provider::openai_embeddings::Codec {
 
 class Azure final : public provider::OpenAIAdapter {
  public:
-  Azure() : OpenAIAdapter(options_of_azure()) {}
+  explicit Azure(const batch::Options& options, const provider::Adapter* responses = nullptr)
+      : OpenAIAdapter(options, std::nullopt, responses), older_form_(as_older_form(options)) {}
 
   [[nodiscard]] const provider::EmbeddingCodec* embeddings() const override { return &embedding_; }
 
-  // POST {resource}/openai/v1/chat/completions, or
+  // POST {resource}/openai/v1/chat/completions or /openai/v1/responses, or
   // POST {resource}/openai/deployments/{deployment}/chat/completions?api-version=…
   [[nodiscard]] Result<http::RequestPlan> encode_sync(
       const llm::Request& request, const provider::SyncCall& call) const override {
@@ -96,6 +97,9 @@ class Azure final : public provider::OpenAIAdapter {
       const auto credentials = at_v1(call.credentials);
       return OpenAIAdapter::encode_sync(request, {credentials, call.attempt_id});
     }
+    if (is_for_responses(request))
+      return fail(ErrorKind::kUnsupported, "azureOpenAI has the Responses API on its v1 surface",
+                  "use the endpoint https://RESOURCE.openai.azure.com/openai/v1");
     WEIR_TRY(auto plan, OpenAIAdapter::encode_sync(request, call));
     plan.target = http::join_path(call.credentials.base_path,
                                   fmt::format("/deployments/{}/chat/completions?{}",
@@ -130,15 +134,16 @@ class Azure final : public provider::OpenAIAdapter {
   }
 
  private:
-  batch::Options older_form_ = options_of_older_form();
+  batch::Options older_form_;
   Embedding embedding_;
 };
 
 }  // namespace
 
 const provider::Adapter& adapter() {
-  static const Azure instance;
-  return instance;
+  static const Azure kResponses(provider::with_responses(options_of_azure()));
+  static const Azure kChat(options_of_azure(), &kResponses);
+  return kChat;
 }
 
 }  // namespace weir::providers::azureOpenAI

@@ -220,6 +220,16 @@ TEST(AzureErrors, EachRow) {
   }
 }
 
+TEST(AzureProvider, ResponsesAreOnTheV1Surface) {
+  provider::Settings settings;
+  settings.set("api", "responses");
+  const auto& responses = adapter().chosen_by(settings);
+  const auto plan = responses.encode_sync(marked(), {kCredentials, "a"});
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_EQ(plan->target, "/openai/v1/responses");
+  EXPECT_EQ(responses.encode_sync(marked(), {kOlder, "a"}).error().kind, ErrorKind::kUnsupported);
+}
+
 TEST(AzureErrors, Recorded) {
   const auto filtered = adapter().decode_sync(kRecordings.response("sync.filtered"), Time{});
   ASSERT_FALSE(filtered);

@@ -1,4 +1,4 @@
-// Any server that speaks OpenAI's chat format: vLLM, SGLang, llama.cpp, LM Studio, DeepSeek, OpenRouter and others. The wire
+// Any server that speaks OpenAI's chat format, or its Responses API: vLLM, SGLang, llama.cpp, LM Studio, DeepSeek, OpenRouter and others. The wire
 // format is the dialect in provider/; nothing beyond it is assumed, least of all a batch API.
 #include "provider/openai_adapter.h"
 #include "provider/sync_only.h"
@@ -12,6 +12,7 @@ namespace {
 provider::openai_batch::Options options() {
   return {.chat = {.provider = "openAICompatible",
                    .output_max_key = "max_tokens",
+                   .responses = true,
                    .errors = error_rules(),
                    .rule_by_words = rule_by_words,
                    .usage = decode_usage}};
@@ -22,7 +23,9 @@ constexpr provider::openai_embeddings::Options kEmbeddings{.base64 = false, .usa
 
 class OpenAICompatible final : public provider::SyncOnly<provider::OpenAIAdapter> {
  public:
-  OpenAICompatible() : SyncOnly(openAICompatible::options(), kEmbeddings) {}
+  explicit OpenAICompatible(const provider::openai_batch::Options& options,
+                            const provider::Adapter* responses = nullptr)
+      : SyncOnly(options, kEmbeddings, responses) {}
 
   // GET {base}/models: hardly any server has a page for one model.
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
@@ -34,8 +37,9 @@ class OpenAICompatible final : public provider::SyncOnly<provider::OpenAIAdapter
 }  // namespace
 
 const provider::Adapter& adapter() {
-  static const OpenAICompatible kInstance;
-  return kInstance;
+  static const OpenAICompatible kResponses(provider::with_responses(options()));
+  static const OpenAICompatible kChat(options(), &kResponses);
+  return kChat;
 }
 
 }  // namespace weir::providers::openAICompatible

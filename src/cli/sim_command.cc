@@ -25,7 +25,7 @@ constexpr std::size_t kFaultsBytesMax = 1U << 20;
 struct SimFlags {
   std::string listen = "127.0.0.1:8080", faults_path, epoch;
   std::uint64_t seed = 1;
-  double scale = 1, batch_hit_rate = 0.9;
+  double scale = 1, batch_hit_rate = 0.9, implicit_hit_rate = 1;
   std::int64_t requests_per_minute = 1'000'000;
 };
 
@@ -94,7 +94,9 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
 }
 
 Result<void> run_sim(const SimFlags& flags) {
-  sim::Options options{.seed = flags.seed, .batch_hit_rate = flags.batch_hit_rate};
+  sim::Options options{.seed = flags.seed,
+                       .batch_hit_rate = flags.batch_hit_rate,
+                       .implicit_hit_rate = flags.implicit_hit_rate};
   options.requests_per_minute_max = flags.requests_per_minute;
   if (!flags.faults_path.empty()) {
     WEIR_TRY(options.faults_json, runtime::read_whole_file(flags.faults_path, kFaultsBytesMax));
@@ -157,6 +159,11 @@ void add_sim(CLI::App& app, int& code) {
       ->capture_default_str();
   sim->add_option("--batch-hit-rate", flags->batch_hit_rate,
                   "probability that a batch row which could read a cache does")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sim->add_option("--implicit-hit-rate", flags->implicit_hit_rate,
+                  "the same of a sync request, at providers that cache unasked and promise nothing "
+                  "(gemini, vertexAI)")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   sim->add_option("--faults", flags->faults_path, "JSON file of faults to play");

@@ -13,6 +13,8 @@ struct Options {
   /// Probability that a batch row which could read a cached prefix does read it (providers promise
   /// best effort only).
   double batch_hit_rate = 0.9;
+  /// The same of a sync request where the provider caches unasked and promises nothing (Gemini's shape).
+  double implicit_hit_rate = 1;
   /// Fault rules as JSON text (README.md describes them); empty: nothing goes wrong.
   std::string faults_json;
   /// The day of the world's documents: the models' creation dates lie before it. No bound on the

@@ -106,6 +106,7 @@ ModelRow read_row(std::string model, const RowReader& row) {
       out.long_batch.cache_read = out.long_sync.cache_read;
   }
   out.cache_tokens_min = row.integer("min_cache_tokens");
+  out.storage_hour = row.price("cache_storage_per_mtok_hour");
   out.input_tokens_max = row.integer("max_input_tokens");
   out.output_tokens_max = row.integer("max_output_tokens");
   out.cached = out.sync.cache_read.has_value() && out.cache_tokens_min > 0;

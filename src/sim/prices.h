@@ -42,6 +42,8 @@ struct ModelRow {
   std::int64_t long_context_threshold =
       0;  // 0: one tier; else above it the whole request costs the long columns
   std::int64_t cache_tokens_min = 0;
+  std::optional<std::int64_t>
+      storage_hour;  // pico-dollars for keeping a token an hour, where that can be asked for
   std::int64_t input_tokens_max = 0;   // 0: not published
   std::int64_t output_tokens_max = 0;  // 0: not published
   bool cached = false;                 // has a cached price at all

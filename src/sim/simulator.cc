@@ -95,6 +95,8 @@ Result<std::unique_ptr<Simulator>> Simulator::create(
     Options options, std::vector<std::unique_ptr<Provider>> providers) {
   if (!(options.batch_hit_rate >= 0 && options.batch_hit_rate <= 1))
     return fail(ErrorKind::kInvalidArgument, "the batch hit rate is not between 0 and 1");
+  if (!(options.implicit_hit_rate >= 0 && options.implicit_hit_rate <= 1))
+    return fail(ErrorKind::kInvalidArgument, "the implicit hit rate is not between 0 and 1");
   if (options.requests_per_minute_max < 1)
     return fail(ErrorKind::kInvalidArgument, "the limit of requests a minute is below 1");
   WEIR_TRY(auto faults, Faults::parse(options.faults_json, options.seed));

@@ -102,6 +102,41 @@ describe('contents', () => {
   });
 });
 
+test('a cached content: made, read, listed, extended, deleted', async () => {
+  const ai = clientOf('AIza-caches');
+  const made = await ai.caches.create({
+    model,
+    config: { displayName: 'rules', systemInstruction: 'Keep to this rule. '.repeat(800), ttl: '300s' },
+  });
+  assert.match(made.name, /^cachedContents\//);
+  const held = made.usageMetadata.totalTokenCount;
+  const answer = await ai.models.generateContent({
+    model,
+    contents: documents[0].text,
+    config: { cachedContent: made.name },
+  });
+  assert.equal(answer.usageMetadata.cachedContentTokenCount, held);
+  await assert.rejects(
+    ai.models.generateContent({
+      model,
+      contents: documents[0].text,
+      config: { cachedContent: made.name, systemInstruction: instructions },
+    }),
+    (error) => error instanceof ApiError && error.status === 400,
+  );
+  const listed = [];
+  for await (const cache of await ai.caches.list({ config: { pageSize: 10 } })) listed.push(cache.displayName);
+  assert.deepEqual(listed, ['rules']);
+  assert.equal((await ai.caches.get({ name: made.name })).expireTime, made.expireTime);
+  const kept = await ai.caches.update({ name: made.name, config: { ttl: '3600s' } });
+  assert.ok(new Date(kept.expireTime) > new Date(made.expireTime));
+  await ai.caches.delete({ name: made.name });
+  await assert.rejects(ai.caches.get({ name: made.name }), (error) => error.status === 403);
+  const bill = await simulator.bill('AIza-caches');
+  assert.equal(bill.length, 3); // made, read, kept
+  assert.equal(bill[2].attempt_id, `${bill[0].attempt_id}-storage`);
+});
+
 test('a batch over a file', async () => {
   const client = clientOf('AIza-batch');
   const lines = documents.map((document, i) => ({

@@ -201,9 +201,10 @@ Checked<void> check_tools(json::Value body) {
 
 // The function that must be called, with the schema of its arguments.
 Checked<void> read_choice(GenerateRequest& request) {
-  const json::Value config = member(member(request.body, "toolConfig"), "functionCallingConfig");
+  const json::Value front = request.cached.is_null() ? request.body : request.cached;
+  const json::Value config = member(member(front, "toolConfig"), "functionCallingConfig");
   if (config.is_null()) return {};
-  const auto functions = functions_of(request.body);
+  const auto functions = functions_of(front);
   const auto mode = config["mode"].string().value_or("AUTO");
   const auto allowed = member(config, "allowedFunctionNames");
   if (mode != "AUTO" && mode != "ANY" && mode != "NONE" && mode != "VALIDATED")
@@ -290,7 +291,8 @@ Checked<void> read_config(GenerateRequest& request) {
     return refuse(
         "Function calling, or response_schema, with a response mime type: 'text/plain' is "
         "unsupported");
-  if (request.json && !functions_of(request.body).empty() && !is_gemini_3(request.model))
+  const json::Value front = request.cached.is_null() ? request.body : request.cached;
+  if (request.json && !functions_of(front).empty() && !is_gemini_3(request.model))
     return refuse("Function calling with a response mime type: 'application/json' is unsupported");
   if (request.tool.empty() && wanted.is_object()) request.schema = wanted;
   const auto budget = member(member(config, "thinkingConfig"), "thinkingBudget");
@@ -309,19 +311,56 @@ bool is_signature(std::string_view text) {
          text == "context_engineering_is_the_way_to_go";
 }
 
+Checked<GenerateRequest> read_content(const ModelRow& row, std::string_view model,
+                                      json::Value body) {
+  GenerateRequest request{.body = body,
+                          .cached = {},
+                          .row = &row,
+                          .model = std::string(model),
+                          .tool = {},
+                          .schema = {}};
+  if (auto done = check_names(body, "cached_content",
+                              {"model", "displayName", "contents", "systemInstruction", "tools",
+                               "toolConfig", "ttl", "expireTime", "kmsKeyName", "encryptionSpec"});
+      !done)
+    return std::unexpected(std::move(done).error());
+  if (body["contents"].size() == 0 && member(body, "systemInstruction").is_null())
+    return refuse("* CachedContent: contents or system_instruction must be set");
+  const auto contents =
+      body["contents"].size() == 0 ? Checked<void>() : check_contents(body, model);
+  for (const auto& check : {check_system(body), contents, check_tools(body)})
+    if (!check) return std::unexpected(check.error());
+  if (auto done = read_choice(request); !done) return std::unexpected(std::move(done).error());
+  return request;
+}
+
 Checked<GenerateRequest> read_generate(const ModelRow& row, std::string_view model,
-                                       json::Value body) {
+                                       json::Value body, json::Value cached) {
   if (!body.is_object()) return refuse("Invalid JSON payload received. Expected an object.");
-  GenerateRequest request{
-      .body = body, .row = &row, .model = std::string(model), .tool = {}, .schema = {}};
+  GenerateRequest request{.body = body,
+                          .cached = cached,
+                          .row = &row,
+                          .model = std::string(model),
+                          .tool = {},
+                          .schema = {}};
   if (auto done = check_names(
           body, "request",
           {"model", "contents", "systemInstruction", "tools", "toolConfig", "safetySettings",
            "generationConfig", "cachedContent", "serviceTier", "labels", "store"});
       !done)
     return std::unexpected(std::move(done).error());
-  if (!member(body, "cachedContent").is_null())
-    return refuse("CachedContent not found (or permission denied)", 403);
+  if (!member(body, "cachedContent").is_null()) {
+    // Of batches this text was seen; that the fields may not stand beside each other is documented.
+    if (cached.is_null())
+      return refuse("Model " + std::string(model) +
+                    " does not support cached content with batch prediction.");
+    for (const auto* name : {"systemInstruction", "tools", "toolConfig"})
+      if (!member(body, name).is_null())
+        return refuse(
+            "CachedContent can not be used with GenerateContent request setting "
+            "system_instruction, tools or tool_config. Proposed fix: move those values to "
+            "CachedContent from GenerateContent request.");
+  }
   for (auto check : {check_system(body), check_contents(body, model), check_tools(body)})
     if (!check) return std::unexpected(std::move(check).error());
   if (auto done = read_choice(request); !done) return std::unexpected(std::move(done).error());

@@ -14,7 +14,8 @@
 namespace weir::sim::gemini_shape {
 
 struct GenerateRequest {
-  json::Value body;  // borrowed from the parser
+  json::Value body;    // borrowed from the parser
+  json::Value cached;  // what the cached content that it names was made of; null: it names none
   const ModelRow* row = nullptr;
   std::string model;
   std::int64_t output_max = 0;
@@ -25,8 +26,13 @@ struct GenerateRequest {
 };
 
 /// @param model as the path names it, without "models/"
+/// @param cached of the cached content that the body names; null: a body that names one is refused, as rows of batches are
 Checked<GenerateRequest> read_generate(const ModelRow& row, std::string_view model,
-                                       json::Value body);
+                                       json::Value body, json::Value cached = {});
+
+/// The body of a cached content that is to be made, as if it were a request.
+Checked<GenerateRequest> read_content(const ModelRow& row, std::string_view model,
+                                      json::Value body);
 
 /// What is signed by our own models, or by the documented placeholders.
 inline constexpr std::string_view kSignaturePrefix = "c2ltdWxhdGVk";

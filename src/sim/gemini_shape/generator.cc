@@ -152,7 +152,9 @@ Checked<Content> Generator::generate(const GenerateRequest& request, const Conte
     content.generated.tokens = count_tokens(content.generated.text);
   }
   content.latency = latency_of(seed, context.number, content.generated.tokens + content.thoughts);
-  use_cache(row, context, prompt, context.start + content.latency.first_byte, content.tokens);
+  if (request.cached.is_null())
+    use_cache(row, context, prompt, context.start + content.latency.first_byte, content.tokens);
+  else content.tokens.cache_read = prompt.held;
   content.tokens.input = prompt.tokens - content.tokens.cache_read;
   content.tokens.output = content.generated.tokens + content.thoughts;
   content.pico_usd = cost_pico_usd(prices_.in_force(row, context.priced_at), content.tokens,

@@ -19,13 +19,11 @@ class Reader {
 
   Prompt read() {
     const json::Value body = request_.body;
-    for (const auto item : member(body, "systemInstruction")["parts"].items()) {
-      const auto text = item["text"].string().value_or("");
-      prompt_.texts.push_back(text);
-      walk(text);
+    read_front(request_.cached.is_null() ? body : request_.cached);
+    if (!request_.cached.is_null()) {
+      for (const auto item : request_.cached["contents"].items()) read_content(item);
+      prompt_.held = state_.tokens;
     }
-    for (const std::string_view name : {"tools", "toolConfig"})
-      if (const auto value = member(body, name); !value.is_null()) walk(value.text());
     const json::Value config = member(body, "generationConfig");
     for (const std::string_view name : {"responseSchema", "responseJsonSchema"})
       if (const auto value = member(config, name); !value.is_null()) walk(value.text());
@@ -35,6 +33,16 @@ class Reader {
   }
 
  private:
+  void read_front(json::Value body) {
+    for (const auto item : member(body, "systemInstruction")["parts"].items()) {
+      const auto text = item["text"].string().value_or("");
+      prompt_.texts.push_back(text);
+      walk(text);
+    }
+    for (const std::string_view name : {"tools", "toolConfig"})
+      if (const auto value = member(body, name); !value.is_null()) walk(value.text());
+  }
+
   void walk(std::string_view text) { walker_.walk(state_, text, prompt_.places); }
 
   void read_content(json::Value content) {

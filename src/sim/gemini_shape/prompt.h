@@ -14,6 +14,7 @@ namespace weir::sim::gemini_shape {
 struct Prompt {
   std::int64_t tokens = 0;
   std::int64_t image_tokens = 0;            // of them
+  std::int64_t held = 0;                    // of them, by the cached content
   std::vector<PrefixWalker::Place> places;  // where a cache may be read and written
   std::vector<std::string_view> texts;      // all texts but the last user text, in order
   std::string_view document;                // the last text of the last user content

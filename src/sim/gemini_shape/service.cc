@@ -2,6 +2,7 @@
 
 #include "http/sse.h"
 #include "http/url.h"
+#include "sim/draw.h"
 #include "sim/json_reply.h"
 
 namespace weir::sim::gemini_shape {
@@ -39,6 +40,7 @@ Result<void> Service::start(World& world) {
     WEIR_TRY(prices_, PriceTable::parse(file.bytes));
   }
   generator_ = std::make_unique<Generator>(world, prices_, traits_);
+  contents_ = std::make_unique<CachedContents>(world, *generator_, traits_);
   started();
   return {};
 }
@@ -59,11 +61,22 @@ Reply Service::generate(Call& call, std::string_view model, bool stream) {
   if (!row) return error_reply(row.error());
   const auto body = parser_.parse(call.request.body);
   if (!body) return error_reply({.message = "Invalid JSON payload received.", .word = {}});
-  const auto request = read_generate(**row, model, *body);
+  json::Value cached;
+  if (const auto named = member(*body, "cachedContent"); !named.is_null()) {
+    const auto found = contents_->find(call.account, named.string().value_or(""), model);
+    if (!found) return error_reply(found.error());
+    cached = (*found)->body;
+  }
+  const auto request = read_generate(**row, model, *body, cached);
   if (!request) return error_reply(request.error());
-  const auto content = generator_->generate(
-      *request,
-      {.account = call.account, .start = call.now, .priced_at = call.now, .number = call.sequence});
+  const auto& options = world_->options;
+  const bool hits =
+      draw(options.seed, "implicit", call.sequence).unit() < options.implicit_hit_rate;
+  const auto content = generator_->generate(*request, {.account = call.account,
+                                                       .start = call.now,
+                                                       .priced_at = call.now,
+                                                       .number = call.sequence,
+                                                       .may_read_cache = hits});
   if (!content) return error_reply(content.error());
   const std::size_t bill_row = world_->bill.add({.attempt_id = call.attempt_id,
                                                  .account = call.account,
@@ -81,6 +94,26 @@ Reply Service::generate(Call& call, std::string_view model, bool stream) {
   }
   call.deliveries.push_back({reply.size(), bill_row});
   return reply;
+}
+
+Operation Service::contents_operation(const Call& call, std::string_view id) {
+  using http::Method;
+  if (id.empty())
+    return {call.request.method == Method::kPost ? "content_create" : "content_list", ""};
+  if (call.request.method == Method::kPatch) return {"content_update", ""};
+  return {call.request.method == Method::kDelete ? "content_delete" : "content_get", ""};
+}
+
+Reply Service::contents(Call& call, std::string_view parent, std::string_view id) {
+  using http::Method;
+  const Method method = call.request.method;
+  if (id.empty() && method == Method::kPost) return contents_->create(call, parent);
+  if (id.empty() && method == Method::kGet) return contents_->list(call);
+  if (id.empty()) return error_reply(usual_error(404, ""));
+  if (method == Method::kGet) return contents_->get(call, id);
+  if (method == Method::kPatch) return contents_->update(call, id);
+  if (method == Method::kDelete) return contents_->remove(call, id);
+  return error_reply(usual_error(404, ""));
 }
 
 // Doc: https://ai.google.dev/api/tokens (checked 2026-11-23, reference snapshot)

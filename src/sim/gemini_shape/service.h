@@ -9,6 +9,7 @@
 
 #include "base/embedded.h"
 #include "json/value.h"
+#include "sim/gemini_shape/cached_contents.h"
 #include "sim/gemini_shape/generator.h"
 #include "sim/provider.h"
 
@@ -37,12 +38,16 @@ class Service : public Provider {
   virtual void started() = 0;
   Reply generate(Call& call, std::string_view model, bool stream);
   Reply count(const Call& call, std::string_view model);
+  /// Requests to "…/cachedContents" and "…/cachedContents/{id}". @param id empty for the collection
+  Reply contents(Call& call, std::string_view parent, std::string_view id);
+  [[nodiscard]] static Operation contents_operation(const Call& call, std::string_view id);
 
   const Traits& traits_;
   World* world_ = nullptr;
   PriceTable prices_;
   json::Parser parser_;
   std::unique_ptr<Generator> generator_;
+  std::unique_ptr<CachedContents> contents_;
 
  private:
   std::vector<EmbeddedFile> files_of_folder_;

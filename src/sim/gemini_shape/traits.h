@@ -18,6 +18,8 @@ struct Traits {
   bool tells_times = false;  // answers carry the time of their creation, usage the kind of traffic
   std::string (*no_model)(std::string_view model) =
       nullptr;  // text of the 404, where it is its own
+  bool content_numbers =
+      false;  // cached contents are named by numbers, and one that is gone is answered 404
   // Batches.
   bool partial_results = false;  // a cancelled or expired batch keeps, and bills, what it had run
   bool ordered_results = true;   // results come in the order of the input

@@ -25,7 +25,8 @@ using http::Method;
 constexpr gemini_shape::Traits kTraits{.provider = "gemini"};
 constexpr std::string_view kModels = "/v1beta/models", kFiles = "/v1beta/files",
                            kBatches = "/v1beta/batches", kUpload = "/upload/v1beta/files",
-                           kDownload = "/download/v1beta/files/";
+                           kDownload = "/download/v1beta/files/",
+                           kContents = "/v1beta/cachedContents";
 
 // The stable version has the same paths; what it lacks of the beta is not documented.
 std::string beta_path(std::string_view path) {
@@ -69,6 +70,8 @@ class Gemini final : public gemini_shape::Service {
     if (call.path == kUpload) return upload_operation(call);
     if (call.path.starts_with(kDownload)) return {"file_content", "batch_results"};
     if (call.path == kBatches) return {"batch_list", ""};
+    if (call.path == kContents || under(call.path, kContents))
+      return contents_operation(call, under(call.path, kContents).value_or(""));
     if (call.path == kFiles) return {"file_list", ""};
     if (under(call.path, kFiles)) return {removes ? "file_delete" : "file_get", ""};
     if (under(call.path, kBatches)) {
@@ -87,6 +90,7 @@ class Gemini final : public gemini_shape::Service {
   void advance(Time now) override {
     batches_->advance(now);
     files_->advance(now);
+    contents_->advance(now);
   }
 
   Reply handle(Call& call) override {
@@ -114,14 +118,16 @@ class Gemini final : public gemini_shape::Service {
   }
 
   // It tells neither a request id nor rates.
-  void add_headers(const Call& /*call*/, const RateState& /*rate*/,
+  void add_headers(const Call& call, const RateState& /*rate*/,
                    http::Headers& headers) const override {
     headers.set("server", "scaffolding on HTTPServer2");
+    headers.set("date", to_http_date(call.now));
   }
 
   void write_state(json::Writer& out) const override {
     out.field("files", static_cast<std::int64_t>(files_->size()))
         .field("file_bytes", static_cast<std::int64_t>(files_->bytes()))
+        .field("cached_contents", static_cast<std::int64_t>(contents_->size()))
         .field("batches", static_cast<std::int64_t>(batches_->size()))
         .field("batches_running", static_cast<std::int64_t>(batches_->running()));
   }
@@ -146,6 +152,8 @@ class Gemini final : public gemini_shape::Service {
 
   Reply serve(Call& call) {
     const Method method = call.request.method;
+    if (call.path == kContents || under(call.path, kContents))
+      return contents(call, "", under(call.path, kContents).value_or(""));
     if (call.path == kUpload && method == Method::kPost) return files_->upload(call);
     if (method == Method::kPost) return post(call);
     if (method == Method::kGet) return get(call);
@@ -220,7 +228,8 @@ class Gemini final : public gemini_shape::Service {
     out.field("inputTokenLimit", row.input_tokens_max);
     out.field("outputTokenLimit", row.output_tokens_max);
     out.key("supportedGenerationMethods").begin_array();
-    for (const auto* method : {"generateContent", "countTokens", "batchGenerateContent"})
+    for (const auto* method :
+         {"generateContent", "countTokens", "batchGenerateContent", "createCachedContent"})
       out.string(method);
     out.end_array().key("temperature").number(1).key("topP").number(0.95);
     out.key("maxTemperature").number(2).end_object();

@@ -33,6 +33,7 @@ std::string no_model(std::string_view model) {
 constexpr gemini_shape::Traits kTraits{.provider = "vertexAI",
                                        .tells_times = true,
                                        .no_model = no_model,
+                                       .content_numbers = true,
                                        .partial_results = true,
                                        .ordered_results = false};
 constexpr std::string_view kToken = "/token";
@@ -104,6 +105,7 @@ class VertexAI final : public gemini_shape::Service {
       if (method == Method::kDelete) return {"batch_delete", ""};
       return {post ? "batch_cancel" : "batch_get", ""};
     }
+    if (to.collection == "cachedContents") return contents_operation(call, to.rest);
     const auto model = model_of(to);
     if (!model) return {"other", ""};
     if (model->method == "countTokens") return {"count_tokens", ""};
@@ -114,6 +116,7 @@ class VertexAI final : public gemini_shape::Service {
   void advance(Time now) override {
     tokens_->advance(now);
     jobs_->advance(now);
+    contents_->advance(now);
   }
 
   Reply handle(Call& call) override {
@@ -121,6 +124,11 @@ class VertexAI final : public gemini_shape::Service {
     if (call.path.starts_with(kUpload) || call.path.starts_with(kStorage)) return storage(call);
     const Resource to = resource_of(call.path);
     if (to.collection == "batchPredictionJobs") return job(call, to);
+    // Names carry the project's number, whatever was asked.
+    if (to.collection == "cachedContents")
+      return contents(call,
+                      "projects/123456789012/locations/" + std::string(to.parent.location) + "/",
+                      to.rest);
     const auto model = model_of(to);
     if (!model || call.request.method != Method::kPost) return not_a_path();
     if (model->method == "generateContent") return generate(call, model->model, false);
@@ -141,14 +149,16 @@ class VertexAI final : public gemini_shape::Service {
   }
 
   // It tells neither a request id nor rates.
-  void add_headers(const Call& /*call*/, const RateState& /*rate*/,
+  void add_headers(const Call& call, const RateState& /*rate*/,
                    http::Headers& headers) const override {
     headers.set("server", "scaffolding on HTTPServer2");
+    headers.set("date", to_http_date(call.now));
   }
 
   void write_state(json::Writer& out) const override {
     out.field("files", static_cast<std::int64_t>(objects_->size()))
         .field("file_bytes", static_cast<std::int64_t>(objects_->bytes()))
+        .field("cached_contents", static_cast<std::int64_t>(contents_->size()))
         .field("batches", static_cast<std::int64_t>(jobs_->size()))
         .field("batches_running", static_cast<std::int64_t>(jobs_->running()))
         .field("tokens", static_cast<std::int64_t>(tokens_->made()));

@@ -147,6 +147,7 @@ Result<PriceRow> parse_price_row(Value value, Stacking stacking, const Place& pl
       row.long_batch = merge(batch, row.long_batch);
     }
   }
+  WEIR_TRY(row.cache_storage_hour, price(value, "cache_storage_hour", place));
   row.source = value["source"].string_or("");
   row.as_of = value["as_of"].string_or("");
   row.confidence = value["confidence"].string_or("");
@@ -275,6 +276,9 @@ CacheLimits parse_cache(Value value) {
   limits.batch_mark = parse_ttl(value["batch_ttl"].string_or(""));
   limits.sync_ttl = std::chrono::seconds(value["sync_ttl_s"].integer_or(0));
   limits.batch_ttl = std::chrono::seconds(value["batch_ttl_s"].integer_or(0));
+  if (const auto contents = value.find("contents"))
+    limits.contents = {.create_visibility_max = std::chrono::seconds(
+                           (*contents)["create_visibility_max_s"].integer_or(0))};
   return limits;
 }
 

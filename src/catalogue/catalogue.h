@@ -38,6 +38,8 @@ struct PriceRow {
   bool batch_published = false;
   std::optional<Tokens> long_threshold;  // above it the whole request costs long_*
   Rates long_sync, long_batch;
+  // Of one token kept for an hour in a cached content that is made by name; none: the model has no such contents.
+  std::optional<Price> cache_storage_hour;
   std::string source, as_of, confidence, notes;
 };
 
@@ -97,6 +99,11 @@ struct CacheLimits {
   llm::CacheTtl sync_mark = llm::CacheTtl::kDefault;  // that we would set on each route…
   llm::CacheTtl batch_mark = llm::CacheTtl::kDefault;
   Duration sync_ttl{}, batch_ttl{};  // …and how long it lives
+  // Of cached contents that are made by name, beside a cache that works by itself.
+  struct Contents {
+    Duration create_visibility_max{};  // after it, one that is not listed was not made
+  };
+  std::optional<Contents> contents;
 };
 
 struct Provider {

@@ -8,6 +8,13 @@ void LedgerTotals::add(const LedgerEntry& entry) {
     exposure += entry.cost;
     return;
   }
+  if (entry.kind != LedgerEntry::Kind::kAnswer) {
+    const bool write = entry.kind == LedgerEntry::Kind::kContentWrite;
+    contents += write ? 1 : 0;
+    (write ? contents_written : contents_stored) += entry.cost;
+    spent += entry.cost;
+    return;
+  }
   ++billed;
   spent += entry.cost;
   usage += entry.usage;

@@ -1,6 +1,7 @@
 #include "cost/pricing.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace weir::cost {
 namespace {
@@ -38,6 +39,17 @@ Money cost_of(const llm::Usage& usage, const catalogue::PriceRow& row, llm::Rout
 Money uncached_cost_of(const llm::Usage& usage, const catalogue::PriceRow& row, llm::Route route) {
   const auto& rates = rates_for(row, route, usage.prompt());
   return usage.prompt() * rates.input + usage.output * rates.output;
+}
+
+Money storage_cost(Tokens tokens, std::chrono::seconds kept, Price hour) {
+  constexpr __int128 kHour = 3600;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  // A token-second more than a sum of 64 bits can hold is dearer than any job.
+  const __int128 token_seconds = static_cast<__int128>(std::max<std::int64_t>(tokens.count, 0)) *
+                                 std::max<std::int64_t>(kept.count(), 0);
+  if (token_seconds > kMost) return {kMost};
+  const auto pico = (token_seconds * hour.pico_per_token * 2 + kHour) / (2 * kHour);
+  return {pico < kMost ? static_cast<std::int64_t>(pico) : kMost};
 }
 
 Money ceiling_of(std::uint64_t prompt_bytes, Tokens output_max, const catalogue::PriceRow& row,

@@ -1,5 +1,6 @@
 #pragma once
 // From usage to money: integers only, rounded nowhere (tokens × pico-dollars). Pure functions over a price row.
+#include <chrono>
 #include <cstdint>
 
 #include "catalogue/catalogue.h"
@@ -23,6 +24,10 @@ inline Money baseline_of(const llm::Usage& usage, const catalogue::PriceRow& row
 /// the dearest input price, and `output_max` tokens of output.
 Money ceiling_of(std::uint64_t prompt_bytes, Tokens output_max, const catalogue::PriceRow& row,
                  llm::Route route);
+
+/// What it costs to keep so many tokens in a cached content for so long, rounded half up once; saturates.
+/// @param hour of one token for an hour
+Money storage_cost(Tokens tokens, std::chrono::seconds kept, Price hour);
 
 /// Price of a write at this TTL; the input price where none is published.
 Price write_price(const catalogue::Rates& rates, llm::CacheTtl ttl);

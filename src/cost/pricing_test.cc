@@ -138,6 +138,37 @@ TEST(LedgerTotals, TellAnswersRepeatsAndExposureApart) {
   EXPECT_EQ(totals.answered_usage.output.count, 6);
 }
 
+TEST(LedgerTotals, CachedContentsAreSpentButNoAnswers) {
+  LedgerTotals totals;
+  totals.add(entry(0, true, 100));
+  LedgerEntry content{
+      .kind = LedgerEntry::Kind::kContentWrite, .usage = {.cache_write = {7000}}, .cost = {30}};
+  totals.add(content);
+  content = {.kind = LedgerEntry::Kind::kContentStore, .cost = {4}};
+  totals.add(content);
+  content.outcome = LedgerEntry::Outcome::kUnknown;
+  totals.add(content);
+  EXPECT_EQ(totals.spent.pico, 134);
+  EXPECT_EQ(totals.contents, 1U);
+  EXPECT_EQ(totals.contents_written.pico, 30);
+  EXPECT_EQ(totals.contents_stored.pico, 4);
+  EXPECT_EQ(totals.exposure.pico, 4);
+  EXPECT_EQ(totals.billed, 1U);
+  EXPECT_EQ(totals.repeats, 0U);
+  EXPECT_EQ(totals.answers_spent.pico, 100);
+}
+
+TEST(StorageCost, IsByTheSecondRoundedHalfUp) {
+  using std::chrono::seconds;
+  EXPECT_EQ(storage_cost({1'000'000}, seconds(3600), {1'000'000}).pico, 1'000'000'000'000);
+  EXPECT_EQ(storage_cost({1}, seconds(1), {1'800}).pico, 1);  // half a pico-dollar
+  EXPECT_EQ(storage_cost({1}, seconds(1), {1'799}).pico, 0);
+  EXPECT_EQ(storage_cost({-5}, seconds(9), {1'000'000}).pico, 0);
+  EXPECT_EQ(storage_cost({5}, seconds(-9), {1'000'000}).pico, 0);
+  EXPECT_EQ(storage_cost({1LL << 50}, seconds(1LL << 40), {1'000'000}).pico,
+            std::numeric_limits<std::int64_t>::max());
+}
+
 TEST(LedgerTotals, DoNotOverflow) {
   LedgerTotals totals;
   for (int i = 0; i < 10; ++i) totals.add({.cost = {std::numeric_limits<std::int64_t>::max()}});

@@ -12,7 +12,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr int kSchemaVersion = 3;
+constexpr int kSchemaVersion = 4;
 constexpr const char* kOwner = "local";  // the tenant; serve will have several
 
 // `owner`, `account` and the schema version are in every record from the start, so that a shared store can hold many tenants.
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS ledger(
   input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
   cache_write_1h INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,
   cost INTEGER NOT NULL, baseline INTEGER NOT NULL, uncached INTEGER NOT NULL,
+  kind INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(batch, sequence)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS step(
   only INTEGER PRIMARY KEY CHECK(only = 1), owner TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL);
@@ -42,6 +43,7 @@ struct Migration {
 };
 constexpr Migration kMigrations[] = {
     {2, "ALTER TABLE item ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;"},
+    {3, "ALTER TABLE ledger ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"},
 };
 
 using Statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
@@ -152,8 +154,9 @@ struct SqliteStore::Impl {
                 "fence, state) VALUES(?1,?2,?3,?4,?5,1,?6,?7)"));
     WEIR_TRY(put_item, prepare("INSERT OR REPLACE INTO item VALUES(?1,?2,?3,?4,?5,?6,?7)"));
     WEIR_TRY(drop_item, prepare("DELETE FROM item WHERE item=?1"));
-    WEIR_TRY(put_ledger, prepare("INSERT OR IGNORE INTO ledger VALUES"
-                                 "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"));
+    WEIR_TRY(put_ledger,
+             prepare("INSERT OR IGNORE INTO ledger VALUES"
+                     "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"));
     WEIR_TRY(repeat_ledger, prepare("UPDATE ledger SET answered=0 WHERE batch=?1 AND sequence=?2"));
     WEIR_TRY(put_step, prepare("INSERT INTO step VALUES(1,?1,1,?2) ON CONFLICT(only) DO UPDATE SET "
                                "number=number+1, name=excluded.name"));
@@ -183,7 +186,7 @@ struct SqliteStore::Impl {
              std::int64_t{e.answered}, unix_micros(e.priced_at), e.usage.input.count,
              e.usage.cache_read.count, e.usage.cache_write_5m.count, e.usage.cache_write_1h.count,
              e.usage.cache_write.count, e.usage.output.count, e.cost.pico, e.baseline.pico,
-             e.uncached.pico);
+             e.uncached.pico, static_cast<std::int64_t>(e.kind));
     WEIR_TRY(const int changed, run(put_ledger.get()));
     (void)changed;  // 0: it stands there already
     return {};
@@ -312,11 +315,14 @@ Result<std::vector<engine::ItemRow>> SqliteStore::load_items() {
 
 Result<void> SqliteStore::visit_ledger(const std::function<bool(const cost::LedgerEntry&)>& visit) {
   if (impl_->blank) return {};
-  WEIR_TRY(
-      auto query,
-      impl_->prepare("SELECT batch, sequence, attempt, item, outcome, answered, priced_at, input, "
-                     "cache_read, cache_write_5m, cache_write_1h, cache_write, output, cost, "
-                     "baseline, uncached FROM ledger ORDER BY batch, sequence"));
+  const bool has_kind = impl_->version >= 4;
+  WEIR_TRY(auto query, impl_->prepare(fmt::format("SELECT batch, sequence, attempt, item, outcome, "
+                                                  "answered, priced_at, input, cache_read, "
+                                                  "cache_write_5m, cache_write_1h, cache_write, "
+                                                  "output, cost, baseline, uncached, {} FROM "
+                                                  "ledger ORDER BY batch, sequence",
+                                                  has_kind ? "kind" : "0")
+                                          .c_str()));
   auto* q = query.get();
   int code = 0;
   while ((code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -330,6 +336,7 @@ Result<void> SqliteStore::visit_ledger(const std::function<bool(const cost::Ledg
     e.cost = {sqlite3_column_int64(q, 13)};
     e.baseline = {sqlite3_column_int64(q, 14)};
     e.uncached = {sqlite3_column_int64(q, 15)};
+    e.kind = static_cast<cost::LedgerEntry::Kind>(column(q, 16));
     if (!visit(e)) return {};
   }
   if (code != SQLITE_DONE) return impl_->failure("read");

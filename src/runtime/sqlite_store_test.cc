@@ -44,6 +44,7 @@ class SqliteStoreTest : public ::testing::Test {
 
 cost::LedgerEntry sync_entry() {
   return {.sequence = 4,
+          .kind = cost::LedgerEntry::Kind::kContentStore,
           .attempt = {5, 6},
           .item = 7,
           .outcome = cost::LedgerEntry::Outcome::kUnknown,
@@ -109,6 +110,7 @@ TEST_F(SqliteStoreTest, WhatIsCommittedIsThereAgain) {
   EXPECT_EQ(entries[0].cost, expected.cost);
   EXPECT_EQ(entries[0].priced_at, expected.priced_at);
   EXPECT_TRUE(entries[0].answered);
+  EXPECT_EQ(entries[0].kind, cost::LedgerEntry::Kind::kContentStore);
   EXPECT_EQ(entries[1].batch, 3U);  // in order of (batch, sequence)
 }
 
@@ -167,10 +169,11 @@ TEST_F(SqliteStoreTest, AStoreOfSchemaOneIsReadAndGoesOn) {
   ASSERT_TRUE(open()->commit(job(0, "one")).has_value());
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(
-      sqlite3_exec(db, "DROP TABLE step; ALTER TABLE item DROP COLUMN marks; PRAGMA user_version=1",
-                   nullptr, nullptr, nullptr),
-      SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db,
+                         "DROP TABLE step; ALTER TABLE item DROP COLUMN marks; ALTER TABLE ledger "
+                         "DROP COLUMN kind; PRAGMA user_version=1",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
   sqlite3_close(db);
   {
     auto reader = SqliteStore::open_read_only(path());

@@ -74,6 +74,7 @@ MORE_VARIABLES = {"bedrock": lambda key: {"AWS_SECRET_ACCESS_KEY": f"secret-of-{
 
 # Outcomes as the ledger stores them.
 BILLED, UNKNOWN = 0, 1
+ANSWER, CONTENT_WRITE, CONTENT_STORE = 0, 1, 2
 AGGREGATE_BATCH = 2
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _numbers = itertools.count(1)
@@ -272,11 +273,12 @@ class Job:
             for number, state in store.execute("SELECT number, state FROM aggregate WHERE kind = ?",
                                                [AGGREGATE_BATCH]):
                 prefixes[number] = "w" + json.loads(state)["id"][-16:] + "-"
-            return [{"attempt_id": prefixes[batch] + base36(sequence) if batch else attempt,
-                     "batch": batch, "item": item, "unknown": outcome == UNKNOWN,
+            return [{"attempt_id": prefixes[batch] + base36(sequence) if batch
+                     else attempt + ("-storage" if kind == CONTENT_STORE else ""),
+                     "batch": batch, "item": item, "unknown": outcome == UNKNOWN, "kind": kind,
                      "answered": bool(answered), "pico": cost}
-                    for batch, sequence, attempt, item, outcome, answered, cost in store.execute(
-                        "SELECT batch, sequence, attempt, item, outcome, answered, cost FROM ledger")]
+                    for batch, sequence, attempt, item, outcome, answered, cost, kind in store.execute(
+                        "SELECT batch, sequence, attempt, item, outcome, answered, cost, kind FROM ledger")]
 
 
 class CliTest(unittest.TestCase):

@@ -203,6 +203,8 @@ class StreamDecoder {
   virtual Result<llm::Response> finish() = 0;
 };
 
+class CachedContentCodec;
+
 class Adapter {
  public:
   virtual ~Adapter() = default;
@@ -270,6 +272,9 @@ class Adapter {
                                                           Time /*now*/) const {
     return encode_probe(credentials, model);
   }
+
+  /// Cached contents that are made by name (provider/cached_content.h); null: the provider has none.
+  [[nodiscard]] virtual const CachedContentCodec* cached_contents() const { return nullptr; }
 
   // Batch.
   [[nodiscard]] virtual ImageFormat image_format() const = 0;

@@ -12,6 +12,11 @@
 #include "llm/check.h"
 
 namespace weir::provider::gemini {
+
+std::string seconds_text(Duration duration) {
+  return fmt::format("{}s", std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
 namespace {
 
 // The documented signature of calls that no Gemini model made. Doc:
@@ -72,9 +77,28 @@ class BodyWriter {
     out_.begin_object();
     write_system();
     write_tools();
-    WEIR_CHECK(write_contents());
+    WEIR_CHECK(write_contents(0, request_.messages.size()));
     write_config();
     out_.end_object();
+    return out_.take();
+  }
+
+  Result<std::string> write_rest(std::size_t messages, std::string_view content) {
+    out_.begin_object().field("cachedContent", content);
+    WEIR_CHECK(write_contents(messages, request_.messages.size()));
+    write_config();
+    out_.end_object();
+    return out_.take();
+  }
+
+  // {"model":"models/…","displayName":"…","systemInstruction":{…},"tools":[…],"contents":[…],
+  // "ttl":"300s"}
+  Result<std::string> write_content(const ContentDraft& draft, std::string_view model) {
+    out_.begin_object().field("model", model).field("displayName", draft.display_name);
+    write_system();
+    write_tools();
+    if (draft.messages > 0) WEIR_CHECK(write_contents(0, draft.messages));
+    out_.field("ttl", seconds_text(draft.ttl)).end_object();
     return out_.take();
   }
 
@@ -110,9 +134,9 @@ class BodyWriter {
   }
 
   // "contents":[{"role":"user","parts":[…]},{"role":"model","parts":[…]}]
-  Result<void> write_contents() {
+  Result<void> write_contents(std::size_t first, std::size_t end) {
     out_.key("contents").begin_array();
-    for (std::size_t i = 0; i < request_.messages.size(); ++i) {
+    for (std::size_t i = first; i < end; ++i) {
       const auto& message = request_.messages[i];
       out_.begin_object().field("role", message.role == llm::Role::kUser ? "user" : "model");
       out_.key("parts").begin_array();
@@ -288,6 +312,17 @@ Result<void> check_request(const Options& options, const llm::Request& request) 
 Result<std::string> encode_body(const Options& options, const llm::Request& request) {
   WEIR_CHECK(check_request(options, request));
   return BodyWriter(options, request).write();
+}
+
+Result<std::string> encode_rest(const Options& options, const llm::Request& request,
+                                std::size_t messages, std::string_view content) {
+  WEIR_CHECK(check_request(options, request));
+  return BodyWriter(options, request).write_rest(messages, content);
+}
+
+Result<std::string> encode_content(const Options& options, const ContentDraft& draft,
+                                   std::string_view model) {
+  return BodyWriter(options, draft.head).write_content(draft, model);
 }
 
 }  // namespace weir::provider::gemini

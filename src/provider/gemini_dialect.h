@@ -2,8 +2,8 @@
 // The Gemini generateContent wire format: request bodies from llm::Request, answers, errors and
 // streams back to provider-neutral values. The Gemini Developer API and Vertex AI speak it; what
 // differs between them is Options. Pure functions over values, thread-safe, no clock. It knows
-// nothing of paths and keys: that is the adapter's part. It has no cache breakpoints; cached
-// contents, which a body would name instead of its system prompt and tools, are not written yet.
+// nothing of paths and keys: that is the adapter's part. It has no cache breakpoints; a body may name
+// a cached content (provider/gemini_cached_content.h) instead of what that holds.
 // Doc: https://ai.google.dev/api/generate-content (checked 2026-11-23)
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "json/value.h"
 #include "llm/types.h"
 #include "provider/adapter.h"
+#include "provider/cached_content.h"
 
 namespace weir::provider::gemini {
 
@@ -55,6 +56,17 @@ inline constexpr std::size_t kStopsMax = 5;
 /// Options::file_types an image by an address that does not end as one of its types. Doc:
 /// https://ai.google.dev/gemini-api/docs/thought-signatures (checked 2026-11-23)
 [[nodiscard]] Result<std::string> encode_body(const Options& options, const llm::Request& request);
+
+/// The same without its system prompt, tools, their choice and first `messages` messages, which the
+/// cached content of that name holds: beside its name the provider refuses all but the messages. Doc:
+/// https://ai.google.dev/gemini-api/docs/caching (checked 2026-11-27)
+[[nodiscard]] Result<std::string> encode_rest(const Options& options, const llm::Request& request,
+                                              std::size_t messages, std::string_view content);
+
+/// A CachedContent to be made of the request's head. @param model its resource's name
+/// Doc: https://ai.google.dev/api/caching (checked 2026-11-27)
+[[nodiscard]] Result<std::string> encode_content(const Options& options, const ContentDraft& draft,
+                                                 std::string_view model);
 
 /// A GenerateContentResponse. Usage comes in exclusive buckets; thoughts are left out of the text;
 /// a blocked prompt is an answer without text and FinishReason::kRefusal; only the first candidate
@@ -99,6 +111,9 @@ inline constexpr PrefixRules kPrefixRules{.marks_tool_results = false,
                                           .marks_assistant_texts = false};
 
 // What the parts of the dialect share.
+
+/// "300s": a duration as protobuf's JSON has it, rounded up to whole seconds.
+[[nodiscard]] std::string seconds_text(Duration duration);
 
 /// Behind it in the id of a tool call stands the call's thought signature.
 inline constexpr char kSignatureMark = '~';

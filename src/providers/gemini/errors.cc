@@ -29,6 +29,8 @@ constexpr std::array kRules{
     // Files and cached contents of another project look like this too.
     Rule{0, "PERMISSION_DENIED", "may not exist", ErrorKind::kNotFound,
          "files live for 48 hours, and belong to the project of the key that made them"},
+    Rule{0, "PERMISSION_DENIED", "CachedContent not found", ErrorKind::kNotFound,
+         "cached contents end with their TTL, and belong to the project of the key that made them"},
     Rule{0, "PERMISSION_DENIED", "", kKeyless, kKey},
     Rule{400, "", "User location is not supported", kKeyless,
          "Google does not serve the place that this machine's address is in"},

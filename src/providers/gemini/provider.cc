@@ -4,6 +4,7 @@
 
 #include "http/url.h"
 #include "provider/adapter.h"
+#include "provider/gemini_cached_content.h"
 #include "provider/gemini_dialect.h"
 #include "providers/gemini/batch.h"
 #include "providers/gemini/embed.h"
@@ -15,6 +16,40 @@ namespace weir::providers::gemini {
 namespace {
 
 namespace dialect = provider::gemini;
+
+http::RequestPlan generate_plan(const llm::Request& request, const provider::SyncCall& call) {
+  auto plan = plan_of(http::Method::kPost, call.credentials,
+                      model_path(request.model, request.stream ? ":streamGenerateContent?alt=sse"
+                                                               : ":generateContent"),
+                      true);
+  plan.headers.add("x-client-request-id", std::string(call.attempt_id));
+  return plan;
+}
+
+// {base}/v1beta/cachedContents…, named as they are.
+class Contents final : public dialect::ContentCodec {
+ public:
+  explicit Contents(const dialect::Options& options) : ContentCodec(options) {}
+
+ private:
+  [[nodiscard]] Result<http::RequestPlan> plan(
+      http::Method method, std::string_view rest, bool with_body,
+      const provider::Credentials& credentials) const override {
+    return plan_of(method, credentials, fmt::format("/v1beta/{}", rest), with_body);
+  }
+  [[nodiscard]] Result<std::string> in_bodies(
+      std::string_view name, const provider::Credentials& /*credentials*/) const override {
+    return std::string(name);
+  }
+  [[nodiscard]] Result<std::string> model_in_bodies(
+      std::string_view model, const provider::Credentials& /*credentials*/) const override {
+    return fmt::format("models/{}", model);
+  }
+  [[nodiscard]] Result<http::RequestPlan> generate(const llm::Request& request,
+                                                   const provider::SyncCall& call) const override {
+    return generate_plan(request, call);
+  }
+};
 
 class Gemini final : public provider::Adapter {
  public:
@@ -40,11 +75,7 @@ class Gemini final : public provider::Adapter {
   [[nodiscard]] Result<http::RequestPlan> encode_sync(
       const llm::Request& request, const provider::SyncCall& call) const override {
     WEIR_TRY(auto body, dialect::encode_body(options_, request));
-    auto plan = plan_of(http::Method::kPost, call.credentials,
-                        model_path(request.model, request.stream ? ":streamGenerateContent?alt=sse"
-                                                                 : ":generateContent"),
-                        true);
-    plan.headers.add("x-client-request-id", std::string(call.attempt_id));
+    auto plan = generate_plan(request, call);
     plan.body.emplace_back(std::move(body));
     return plan;
   }
@@ -65,6 +96,10 @@ class Gemini final : public provider::Adapter {
   [[nodiscard]] http::RequestPlan encode_probe(const provider::Credentials& credentials,
                                                std::string_view model) const override {
     return plan_of(http::Method::kGet, credentials, model_path(model, ""));
+  }
+
+  [[nodiscard]] const provider::CachedContentCodec* cached_contents() const override {
+    return &contents_;
   }
 
   [[nodiscard]] provider::ImageFormat image_format() const override {
@@ -88,6 +123,7 @@ class Gemini final : public provider::Adapter {
  private:
   dialect::Options options_{.provider = "gemini", .errors = error_rules()};
   Embedding embedding_{options_};
+  Contents contents_{options_};
 };
 
 }  // namespace

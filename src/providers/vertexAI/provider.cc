@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "provider/adapter.h"
+#include "provider/gemini_cached_content.h"
 #include "provider/gemini_dialect.h"
 #include "providers/vertexAI/auth.h"
 #include "providers/vertexAI/batch.h"
@@ -15,6 +16,49 @@ namespace weir::providers::vertexAI {
 namespace {
 
 namespace dialect = provider::gemini;
+
+Result<http::RequestPlan> generate_plan(const llm::Request& request,
+                                        const provider::SyncCall& call) {
+  WEIR_TRY(const auto site, site_of(call.credentials.settings));
+  if (call.credentials.key.empty())
+    return fail(ErrorKind::kUnauthenticated,
+                "vertexAI needs an access token or a service account's key",
+                "export GOOGLE_OAUTH_ACCESS_TOKEN=…, or give --key-file KEY.json");
+  auto plan =
+      plan_of(http::Method::kPost, call.credentials,
+              model_path(site, request.model,
+                         request.stream ? ":streamGenerateContent?alt=sse" : ":generateContent"),
+              true);
+  plan.headers.add("x-client-request-id", std::string(call.attempt_id));
+  return plan;
+}
+
+// {base}/v1/projects/{p}/locations/{l}/cachedContents…, and in bodies the same name. Answers have the project's number in its place.
+class Contents final : public dialect::ContentCodec {
+ public:
+  explicit Contents(const dialect::Options& options) : ContentCodec(options) {}
+
+ private:
+  [[nodiscard]] Result<http::RequestPlan> plan(
+      http::Method method, std::string_view rest, bool with_body,
+      const provider::Credentials& credentials) const override {
+    WEIR_TRY(const auto name, in_bodies(rest, credentials));
+    return plan_of(method, credentials, fmt::format("/v1/{}", name), with_body);
+  }
+  [[nodiscard]] Result<std::string> in_bodies(
+      std::string_view name, const provider::Credentials& credentials) const override {
+    WEIR_TRY(const auto site, site_of(credentials.settings));
+    return fmt::format("projects/{}/locations/{}/{}", site.project, site.location, name);
+  }
+  [[nodiscard]] Result<std::string> model_in_bodies(
+      std::string_view model, const provider::Credentials& credentials) const override {
+    return in_bodies(fmt::format("publishers/google/models/{}", model), credentials);
+  }
+  [[nodiscard]] Result<http::RequestPlan> generate(const llm::Request& request,
+                                                   const provider::SyncCall& call) const override {
+    return generate_plan(request, call);
+  }
+};
 
 class VertexAI final : public provider::Adapter {
  public:
@@ -49,18 +93,8 @@ class VertexAI final : public provider::Adapter {
   // between. Doc: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (checked 2026-11-23)
   [[nodiscard]] Result<http::RequestPlan> encode_sync(
       const llm::Request& request, const provider::SyncCall& call) const override {
-    WEIR_TRY(const auto site, site_of(call.credentials.settings));
-    if (call.credentials.key.empty())
-      return fail(ErrorKind::kUnauthenticated,
-                  "vertexAI needs an access token or a service account's key",
-                  "export GOOGLE_OAUTH_ACCESS_TOKEN=…, or give --key-file KEY.json");
+    WEIR_TRY(auto plan, generate_plan(request, call));
     WEIR_TRY(auto body, dialect::encode_body(options_, request));
-    auto plan =
-        plan_of(http::Method::kPost, call.credentials,
-                model_path(site, request.model,
-                           request.stream ? ":streamGenerateContent?alt=sse" : ":generateContent"),
-                true);
-    plan.headers.add("x-client-request-id", std::string(call.attempt_id));
     plan.body.emplace_back(std::move(body));
     return plan;
   }
@@ -87,6 +121,10 @@ class VertexAI final : public provider::Adapter {
     return plan;
   }
 
+  [[nodiscard]] const provider::CachedContentCodec* cached_contents() const override {
+    return &contents_;
+  }
+
   [[nodiscard]] provider::ImageFormat image_format() const override {
     return {.head = "", .separator = "\n", .tail = "\n"};
   }
@@ -109,6 +147,7 @@ class VertexAI final : public provider::Adapter {
   dialect::Options options_{
       .provider = "vertexAI", .call_ids = false, .file_types = true, .errors = error_rules()};
   Embedding embedding_{options_};
+  Contents contents_{options_};
 };
 
 }  // namespace

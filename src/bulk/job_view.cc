@@ -7,6 +7,7 @@
 #include <array>
 
 #include "bulk/job_find.h"
+#include "engine/content_state.h"
 #include "engine/result_reader.h"
 #include "json/value.h"
 #include "runtime/control_socket.h"
@@ -38,6 +39,11 @@ Result<JobView> read_job(const std::string& folder) {
   for (const auto& aggregate : aggregates) {
     if (aggregate.kind == engine::AggregateKind::kJob) {
       WEIR_TRY(view.job, engine::JobState::decode(aggregate.state));
+      continue;
+    }
+    if (aggregate.kind == engine::AggregateKind::kContent) {
+      WEIR_TRY(const auto content, engine::ContentState::decode(aggregate.state));
+      if (content.phase != engine::ContentPhase::kGone) view.reserved += content.ceiling;
       continue;
     }
     WEIR_TRY(auto batch, engine::BatchState::decode(aggregate.state));

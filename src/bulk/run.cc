@@ -235,6 +235,7 @@ Result<void> make_engine(Run& run) {
       .wish = options.route,
       .deadline = options.deadline ? std::optional(now + *options.deadline) : std::nullopt,
       .caching = options.caching,
+      .contents = options.contents,
       .spend_max = options.spend_max,
       .concurrency_max = options.concurrency,
       .fallback_to_standard = options.fallback,

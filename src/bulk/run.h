@@ -8,6 +8,7 @@
 #include "bulk/kept_command.h"
 #include "bulk/record.h"
 #include "catalogue/catalogue.h"
+#include "plan/cached_content.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
 #include "provider/adapter.h"
@@ -46,6 +47,7 @@ struct RunOptions {
   std::string clock;      // "" or "sim:URL"
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);
   bool dedup = false;  // identical requests are sent once
+  plan::ContentWish contents = plan::ContentWish::kAuto;
   bool caching = true, dry_run = false, strict = false, json = false, restart = false,
        quiet = false;
   std::vector<KeptOption>

@@ -217,6 +217,10 @@ void give_policy(Filling& fill, const Source& source, const library::JobPolicy& 
     fill.give("--route", policy.wish == plan::RouteWish::kBatch ? "batch" : "sync",
               source.path("optimizationStrategy"));
   if (!policy.caching) fill.give("--no-cache", "false", source.path("cachingEnabled"));
+  if (policy.contents != plan::ContentWish::kAuto)
+    fill.give("--cache-strategy",
+              policy.contents == plan::ContentWish::kPrefer ? "explicit" : "automatic",
+              source.path("cacheStrategy"));
   if (!policy.fallback) fill.give("--no-fallback", "false", source.path("fallbackToStandard"));
   if (set("batchTimeoutSeconds"))
     fill.give("--batch-timeout", source.entry->batch_timeout, source.path("batchTimeoutSeconds"));

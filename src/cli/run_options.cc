@@ -74,6 +74,13 @@ void add_policy_options(CLI::App& run, RunFlags& flags) {
   run.add_option("--batch-poll", flags.batch_poll,
                  "the longest time between two looks at a batch (default: the provider's)");
   run.add_flag("!--no-cache", o.caching, "leave the prompt cache alone");
+  run.add_option(
+         "--cache-strategy", flags.cache_strategy,
+         "of gemini and vertexAI, for the standard API: auto makes a cached content where it "
+         "saves more than the automatic cache is expected to, explicit where it saves more "
+         "than no cache would, automatic none")
+      ->check(CLI::IsMember({"auto", "explicit", "automatic"}))
+      ->capture_default_str();
   run.add_option("--cache-ttl", flags.cache_ttl,
                  "how long a written prefix should live, rounded up to what the provider has "
                  "(default: what pays most)");
@@ -200,6 +207,8 @@ Result<void> read_values(RunFlags& flags) {
     return fail(ErrorKind::kInvalidArgument, "no model",
                 "give --model PROVIDER/MODEL, or --config FILE with an entry of llm");
   WEIR_TRY(options.format, bulk::parse_format(flags.format));
+  if (flags.cache_strategy == "explicit") options.contents = plan::ContentWish::kPrefer;
+  if (flags.cache_strategy == "automatic") options.contents = plan::ContentWish::kNever;
   if (flags.route == "sync") options.route = plan::RouteWish::kSync;
   if (flags.route == "batch") options.route = plan::RouteWish::kBatch;
   const auto duration = [](std::string_view name, const std::string& text) -> Result<Duration> {

@@ -15,8 +15,8 @@ const provider::Adapter* find_adapter(std::string_view name);
 struct RunFlags {
   bulk::RunOptions options;
   std::string config_file, workload;
-  std::string format = "auto", route = "auto", deadline, batch_timeout, fallback_timeout, spend_max,
-              timeout = "10m", batch_poll, cache_ttl;
+  std::string format = "auto", route = "auto", cache_strategy = "auto", deadline, batch_timeout,
+              fallback_timeout, spend_max, timeout = "10m", batch_poll, cache_ttl;
   std::int64_t cache_tokens_min = 0;
   std::vector<std::string> set;
   std::map<std::string, std::string> settings;  // of a configuration

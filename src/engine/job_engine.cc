@@ -91,6 +91,10 @@ Result<void> JobEngine::commit_now(std::string name) {
     if (run.dirty)
       commit.aggregates.push_back(
           {AggregateKind::kBatch, number, job_.identity.account, run.version, run.state.encode()});
+  if (content_ && content_->dirty)
+    commit.aggregates.push_back({AggregateKind::kContent, content_->state.number,
+                                 job_.identity.account, content_->version,
+                                 content_->state.encode()});
   commit.ledger = ledger_pending_;
   commit.ledger_repeats = answers_undone_;
   std::sort(rows_dirty_.begin(), rows_dirty_.end());
@@ -103,6 +107,8 @@ Result<void> JobEngine::commit_now(std::string name) {
   ++job_version_;
   for (auto& [number, run] : batches_)
     if (std::exchange(run.dirty, false)) ++run.version;
+  if (content_ && std::exchange(content_->dirty, false)) ++content_->version;
+  if (content_ && content_->state.phase == ContentPhase::kGone) content_.reset();
   for (const auto& seen : std::exchange(hits_untold_, {}))
     parts_.new_hits->observe(hits_key(), seen.hits, seen.due, seen.at);
   ledger_pending_.clear();
@@ -128,11 +134,15 @@ Result<void> JobEngine::flush() {
 Result<Turn> JobEngine::take_turn(Time now) {
   if (broken_) return std::unexpected(*broken_);
   if (job_.phase == JobPhase::kRunning && !stopped_) {
+    WEIR_CHECK(content_turn(now));
     if (job_.cancel_wanted) {
       WEIR_CHECK(cancel_turn(now));
     } else if (!draining_) {
       WEIR_CHECK(batch_timers(now));
-      if (!job_.planned) WEIR_CHECK(plan_job(now));
+      if (!job_.planned) {
+        WEIR_CHECK(plan_job(now));
+        WEIR_CHECK(content_turn(now));
+      }
       if (job_.planned && job_.plan.route == llm::Route::kBatch) WEIR_CHECK(plan_batches(now));
       if (job_.planned) WEIR_CHECK(send_sync(now));
     }
@@ -149,9 +159,12 @@ Result<Turn> JobEngine::take_turn(Time now) {
   Turn out;
   out.calls = std::exchange(calls_, {});
   // A batch may still have something to tidy up at the provider.
-  if (job_.phase == JobPhase::kRunning && complete() && batches_.empty()) WEIR_CHECK(finish(now));
-  const bool quiet = flights_.empty() && batch_calls_.empty() && out.calls.empty();
-  out.done = job_.phase == JobPhase::kDone || (quiet && (draining_ || stopped_ || out_of_work()));
+  if (job_.phase == JobPhase::kRunning && complete() && batches_.empty() && !content_)
+    WEIR_CHECK(finish(now));
+  const bool quiet = flights_.empty() && batch_calls_.empty() && out.calls.empty() &&
+                     !(content_ && content_->call != 0);
+  out.done = job_.phase == JobPhase::kDone ||
+             (quiet && (stopped_ || ((draining_ || out_of_work()) && content_rests())));
   if (out.done) {
     WEIR_CHECK(extend_output(true));
     WEIR_CHECK(commit_now("end"));
@@ -201,14 +214,16 @@ Result<void> JobEngine::finish(Time now) {
 }
 
 std::optional<Time> JobEngine::next_wake(Time now) const {
-  if (draining_ || stopped_) return std::nullopt;  // only what is in flight is awaited
+  if (stopped_) return std::nullopt;  // only what is in flight is awaited
+  if (draining_) return content_wake(now);
   std::optional<Time> wake;
   const auto consider = [&](std::optional<Time> at) {
     if (at && (!wake || *at < *wake)) wake = at;
   };
   for (const auto& [number, run] : batches_) consider(run.wake_at);
+  consider(content_wake(now));
   if (filling_ || !job_.planned) consider(now);
-  if (job_.cancel_wanted && flights_.empty() && batches_.empty()) consider(now);
+  if (job_.cancel_wanted && flights_.empty() && batches_.empty() && !complete()) consider(now);
   // A retry that is due and was not sent in this turn waits for an event, not for time.
   for (const auto& [item, due] : retry_due_)
     if (due > now) consider(due);

@@ -19,6 +19,7 @@
 #include "catalogue/catalogue.h"
 #include "cost/ledger.h"
 #include "engine/account.h"
+#include "engine/content_state.h"
 #include "engine/file.h"
 #include "engine/journal.h"
 #include "engine/plan_segment.h"
@@ -30,10 +31,13 @@
 #include "engine/store.h"
 #include "json/lines.h"
 #include "json/value.h"
+#include "plan/cached_content.h"
 #include "plan/plan.h"
 #include "plan/prefix_stats.h"
 #include "plan/request_blocks.h"
+#include "plan/request_head.h"
 #include "provider/adapter.h"
+#include "provider/cached_content.h"
 
 namespace weir::engine {
 
@@ -42,6 +46,7 @@ struct JobOptions {
   plan::RouteWish wish = plan::RouteWish::kAuto;
   std::optional<Time> deadline;
   bool caching = true;
+  plan::ContentWish contents = plan::ContentWish::kAuto;
   std::optional<Money> spend_max;
   std::uint64_t concurrency_max = 8;
   std::uint32_t attempts_max = kAttemptsMax;  // of one item that reached the provider
@@ -81,7 +86,7 @@ struct JobParts {
 
 /// A request to perform. Its outcome comes back by the id: on_answer, on_failure, or for `rows` on_rows… and on_rows_end.
 struct Call {
-  enum class Kind : std::uint8_t { kSync, kBatchStep, kRows };
+  enum class Kind : std::uint8_t { kSync, kBatchStep, kRows, kContent };
   std::uint64_t id = 0;
   Kind kind = Kind::kSync;
   http::RequestPlan plan;
@@ -117,7 +122,7 @@ class JobEngine {
   // An error of any of these is the store's, a file's or our own bug. From then on nothing is committed any more: what stands
   // in memory may be half done, what stands on disk is whole, and another engine goes on from there.
   Result<Turn> turn(Time now) { return noted(take_turn(now)); }
-  /// The complete answer to a kSync or kBatchStep call. For a kRows call: its artefact was refused (any status but 200); the
+  /// The complete answer to a kSync, kBatchStep or kContent call. For a kRows call: its artefact was refused (any status but 200); the
   /// rows that came before are kept, and the adapter says whether to ask again.
   Result<void> on_answer(std::uint64_t call, http::Response response, Time now) {
     return noted(take_answer(call, std::move(response), now));
@@ -173,13 +178,15 @@ class JobEngine {
     Money ceiling;
     Time sent_at{};
     PackedMarks marks;
-    bool marked = false;  // a mark of ours is in it
-    bool reads = false;   // and what it marks had been written before
+    bool marked = false;        // a mark of ours is in it
+    bool reads = false;         // and what it marks had been written before
+    std::uint64_t content = 0;  // number of the cached content that it names; 0: none
   };
   struct Planning {  // the items read so far
     explicit Planning(const provider::Adapter& adapter) : blocks(adapter) {}
     plan::PrefixTrie trie;
     plan::RequestBlocks blocks;
+    plan::HeadFinder heads;
     std::uint64_t first = 0, next = 0;  // of the chunk that is planned at once; to be read
   };
   struct BatchRun {
@@ -194,6 +201,21 @@ class JobEngine {
     Time seen_at{}, polled_at{};                // …when that last changed, and was last asked for
     std::optional<Duration> item_time;          // of one item, at the pace seen last
     std::uint64_t cut_line = 0, cut_count = 0;  // where the artefact broke off, and how often there
+  };
+  struct ContentRun {  // the cached content that lives, or may
+    ContentState state;
+    std::uint64_t version = 0;
+    bool dirty = false;
+    std::uint64_t call = 0;  // under way; 0: none
+    enum class Asked : std::uint8_t { kCreate, kList, kExtend, kDelete } asked = Asked::kCreate;
+    Time asked_at{};
+    bool in_doubt = false;         // whether it was made
+    bool delete_heard = false;     // a delete may have come through without an answer
+    std::uint32_t tries = 0;       // of what is to be done next
+    std::optional<Time> wake_at;   // when it is tried again
+    std::uint32_t refused = 0;     // requests in a row that were refused with it
+    bool extended_enough = false;  // it could not be: it is left to expire
+    Time doubt_since{};            // of this process
   };
   struct Filling {  // a batch whose image is being written
     enum class From : std::uint8_t { kOrder, kPart, kReplan };
@@ -299,6 +321,45 @@ class JobEngine {
   }
   Money ceiling_of(const llm::Request& request, llm::Route route, std::uint64_t bytes,
                    Time now) const;
+
+  // job_content.cc and job_content_answers.cc: a cached content for the sync route
+  bool contents_wanted() const;
+  std::uint64_t sync_items_left() const;
+  Result<void> content_turn(Time now);
+  Result<void> consider_content(Time now);
+  Result<void> make_content(const plan::ContentPlan& content, Time now);
+  Result<bool> load_head();
+  bool content_over() const;
+  bool content_holds(Time now) const;
+  bool content_rests() const;
+  bool content_in_flight() const;
+  std::optional<Time> content_wake(Time now) const;
+  bool fits_content(std::uint64_t item, const llm::Request& request, Time now) const;
+  Result<http::RequestPlan> encode_attempt(const llm::Request& request, Flight& flight,
+                                           Time now) const;
+  Money content_ceiling(const ContentState& state, Duration life) const;
+  void reserve_content(Money ceiling);
+  Result<void> resume_content(const LoadedAggregate& aggregate, Time now);
+  Result<void> ask_content(ContentRun::Asked what, Result<http::RequestPlan> plan, Time now);
+  Result<void> list_contents(std::string_view page, Time now);
+  Result<void> extend_content(Time now);
+  Result<void> delete_content(Time now);
+  void stop_content(std::string why, Time now);
+  Result<void> content_answer(const http::Response& response, Time now);
+  Result<void> content_failure(const Error& error, bool not_sent, Time now);
+  Result<void> content_made(const provider::CachedContent& made, const http::Response& response,
+                            Time now);
+  Result<void> content_listed(const http::Response& response, Time now);
+  Result<void> content_extended(const http::Response& response, Time now);
+  Result<void> content_deleted(const http::Response& response, Time now);
+  void content_doubt(std::string_view why, Time now);
+  void content_refused(const Error& error, Time now);
+  void content_not_made(std::string why);
+  void content_told(const provider::CachedContent& told, const http::Response& response, Time now);
+  void end_content(Time until, bool known);
+  void content_lost();
+  void content_read(const Flight& flight, const llm::Usage& usage, Time priced_at);
+  Result<bool> refused_with_content(const Flight& flight, const Error& error, Time now);
 
   // job_fill.cc: batches are planned, their images written
   Result<void> plan_batches(Time now);
@@ -426,6 +487,15 @@ class JobEngine {
   std::vector<std::string> images_done_;      // to remove after the commit
   std::vector<Call> calls_;
   std::uint64_t next_call_ = 1, next_sequence_ = 1;
+
+  std::optional<ContentRun> content_;
+  std::optional<llm::Request> content_head_;  // what it holds
+  std::uint64_t contents_made_ = 0;           // numbers handed out so far
+  std::uint64_t content_considered_ = 0;      // so many reads did not pay for one
+  bool contents_off_ = false;                 // it went wrong: no more of them in this process
+  std::uint32_t content_failures_ = 0;        // creates that came to nothing for a while…
+  std::optional<Time> content_pause_until_;   // …and until when none is tried
+  std::set<std::uint64_t> content_declined_;  // items that go without it
 
   std::optional<plan::CachePlan> fallback_cache_;  // of single items that leave a batch job
   bool sync_primed_ = true;  // false: what is to be read is still to be written by the first answer

@@ -61,6 +61,7 @@ Result<void> JobEngine::plan_job(Time now) {
   p.first = p.next;
   p.trie = plan::PrefixTrie();
   if (p.next < job_.items) return {};
+  if (contents_wanted()) job_.head = p.heads.head();
   planning_.reset();
   job_.planned = job_dirty_ = true;
   sync_primed_ = !prefixes_shared();
@@ -71,7 +72,7 @@ Result<void> JobEngine::plan_job(Time now) {
 Result<void> JobEngine::plan_item(std::uint64_t item) {
   auto& p = *planning_;
   WEIR_TRY(const bool open, is_open(item));
-  const auto source_item = open ? parts_.source.item(item) : Result<Item>(Item{});
+  auto source_item = open ? parts_.source.item(item) : Result<Item>(Item{});
   if (!open || !source_item || source_item->rejected) {
     p.trie.add({});
     return {};
@@ -80,6 +81,7 @@ Result<void> JobEngine::plan_item(std::uint64_t item) {
   if (options_.wish != plan::RouteWish::kBatch) formats_ |= source_item->request.format.has_value();
   p.trie.add(p.blocks.of(source_item->request, item));
   job_.shape.prompt_tokens += p.blocks.tokens();
+  if (contents_wanted()) p.heads.add(source_item->request);
   return {};
 }
 

@@ -20,6 +20,8 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
     if (aggregate.kind == AggregateKind::kJob) {
       WEIR_TRY(job_, JobState::decode(aggregate.state));
       job_version_ = aggregate.version;
+    } else if (aggregate.kind == AggregateKind::kContent) {
+      WEIR_CHECK(resume_content(aggregate, now));
     } else {
       WEIR_CHECK(load_batch(aggregate, now));
       last_batch = std::max(last_batch, aggregate.number);
@@ -44,6 +46,14 @@ Result<void> JobEngine::resume(std::vector<LoadedAggregate> loaded, Time now) {
   }
   WEIR_CHECK(recover_journal());
   WEIR_TRY(counts_, log_->count());
+  // A power loss may have taken the intents of the last requests, and left the places that they were sent from: those are gone
+  // over again, which skips what has ended or waits to be tried again.
+  const auto sent = job_.plan.route == llm::Route::kSync ? job_.next_place : 0;
+  for (std::uint64_t place = 0; place < sent && job_.next_place == sent; ++place) {
+    WEIR_TRY(const auto entry, member(order(), place));
+    WEIR_TRY(const bool open, is_open(entry.item));
+    if (open && !deviating_.contains(entry.item)) job_.next_place = place;
+  }
   for (const auto& [item, row] : deviating_)
     if (row.state == ItemRow::State::kRetrySync) retry_due_[item] = now;
   WEIR_CHECK(commit_now("recover"));
@@ -79,7 +89,7 @@ Result<void> JobEngine::load_batch(const LoadedAggregate& aggregate, Time now) {
 Result<void> JobEngine::recover_journal() {
   std::map<std::uint64_t, JournalEntry> left;  // by sequence
   for (auto& entry : parts_.journal.entries()) left.emplace(entry.sequence, entry);
-  if (!left.empty()) next_sequence_ = left.rbegin()->first + 1;
+  if (!left.empty()) next_sequence_ = std::max(next_sequence_, left.rbegin()->first + 1);
   WEIR_CHECK(parts_.store.visit_ledger([&](const cost::LedgerEntry& entry) {
     totals_.add(entry);
     if (entry.batch != 0) {

@@ -83,6 +83,7 @@ std::optional<std::uint64_t> JobEngine::next_retry(Time now) {
 
 Result<void> JobEngine::send_sync(Time now) {
   const bool sync_job = job_.plan.route == llm::Route::kSync || rest_standard_;
+  if (content_holds(now)) return {};
   while (!spend_stopped_ && !spend_waits_ && parts_.journal.free_slots() > 0) {
     // The first answer begins before the fan-out: a cache entry is readable only from then on.
     if (sync_job && !sync_primed_ && !flights_.empty()) break;
@@ -144,13 +145,15 @@ Result<bool> JobEngine::send_item(const PlanEntry& entry, Time now) {
       prepared(std::move(*source_item), entry.marks, sync_cache(now), &flight.marked);
   flight.reads = flight.marked && entry.waits_for != PlanEntry::kNobody;
   flight.attempt = AttemptId::make(now, parts_.random);
-  const std::string attempt = flight.attempt.text();
-  auto plan = parts_.adapter.encode_sync(request, {parts_.credentials, attempt, now});
+  auto plan = encode_attempt(request, flight, now);
   if (!plan) {
     WEIR_CHECK(end_rejected(item, {.id = id, .line = line}, plan.error()));
     return true;
   }
-  flight.ceiling = ceiling_of(request, llm::Route::kSync, plan->content_length(), now);
+  // What a cached content holds counts as if it were sent.
+  const auto held =
+      flight.content == 0 ? 0 : static_cast<std::uint64_t>(content_->state.tokens.count);
+  flight.ceiling = ceiling_of(request, llm::Route::kSync, plan->content_length() + held, now);
   if (!affordable(flight.ceiling)) {
     spend_waits_ = true;  // what runs may yet free its reserve
     spend_stopped_ = flights_.empty() && running() == 0 && !filling_;
@@ -173,6 +176,8 @@ Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& 
                                     Time now) {
   auto decoded = parts_.adapter.decode_sync(response, now);
   if (!decoded) {
+    WEIR_TRY(const bool plainly, refused_with_content(flight, decoded.error(), now));
+    if (plainly) return {};
     // A 2xx that cannot be read was answered, so it was billed: by how much is unknown.
     const bool answered = response.status >= 200 && response.status < 300;
     return sync_failed(
@@ -189,6 +194,7 @@ Result<void> JobEngine::sync_answer(const Flight& flight, const http::Response& 
   account_->succeeded();
   const auto priced_at = decoded->created.value_or(now);
   const auto usage = decoded->usage;
+  content_read(flight, usage, priced_at);
   WEIR_CHECK(end_answered(std::move(*decoded), llm::Route::kSync,
                           {.sequence = flight.sequence,
                            .attempt = flight.attempt,
@@ -254,6 +260,7 @@ Result<void> JobEngine::take_answer(std::uint64_t call, http::Response response,
     account_->observed(parts_.adapter.rate_limits(response.headers, now));
     return sync_answer(flight, response, now);
   }
+  if (content_ && content_->call == call) return content_answer(response, now);
   const auto batch = batch_calls_.find(call);
   if (batch == batch_calls_.end()) return {};
   auto& run = batches_.at(batch->second);
@@ -277,6 +284,7 @@ Result<void> JobEngine::take_failure(std::uint64_t call, const Error& error, Tim
     unknown.kind = ErrorKind::kDeadlineExceeded;
     return sync_failed(flight, unknown, JournalEntry::Outcome::kUnknown, now);
   }
+  if (content_ && content_->call == call) return content_failure(error, not_sent, now);
   const auto batch = batch_calls_.find(call);
   if (batch == batch_calls_.end()) return {};
   auto& run = batches_.at(batch->second);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
+#include <string>
 
 #include "json/value.h"
 #include "json/write.h"
@@ -121,6 +123,23 @@ void write_stages(json::Writer& w, const JobState& job) {
   w.field("stage", static_cast<std::int64_t>(job.stage));
 }
 
+void write_content(json::Writer& w, const JobState& job) {
+  w.field("head_messages", static_cast<std::int64_t>(job.head.messages));
+  w.field("head_bytes", static_cast<std::int64_t>(job.head.bytes));
+  w.field("head_hash", std::to_string(job.head.hash));  // 64 bits, more than JSON's integers have
+  w.field("content_reads", static_cast<std::int64_t>(job.content_reads));
+  w.field("content_saved", to_usd(job.content_saved));
+}
+
+void read_content(json::Value v, JobState& job) {
+  job.head = {.messages = static_cast<std::uint32_t>(read_count(v, "head_messages")),
+              .bytes = read_count(v, "head_bytes"),
+              .hash = std::strtoull(v["head_hash"].string_or("0").c_str(), nullptr, 10)};
+  job.content_reads = read_count(v, "content_reads");
+  if (const auto saved = parse_usd(v["content_saved"].string_or("")))
+    job.content_saved = MoneySum{saved->pico};
+}
+
 void write_parts(json::Writer& w, const JobState& job) {
   w.key("parts").begin_array();
   for (const auto& part : job.parts) {
@@ -181,6 +200,7 @@ std::string JobState::encode() const {
   w.field("refusals_in_a_row", static_cast<std::int64_t>(refusals_in_a_row));
   w.field("cancel_wanted", cancel_wanted);
   w.field("same", static_cast<std::int64_t>(same)).field("same_cost", to_usd(same_cost));
+  write_content(w, *this);
   w.field("batches", static_cast<std::int64_t>(batches));
   w.field("segment_bytes", static_cast<std::int64_t>(segment_bytes));
   w.field("output_bytes", static_cast<std::int64_t>(output.bytes));
@@ -236,6 +256,7 @@ Result<JobState> JobState::decode(std::string_view text) {
   job.same = read_count(v, "same");
   if (const auto cost = parse_usd(v["same_cost"].string_or("")))
     job.same_cost = MoneySum{cost->pico};
+  read_content(v, job);
   job.batches = read_count(v, "batches");
   job.segment_bytes = read_count(v, "segment_bytes");
   job.output = {read_count(v, "output_bytes"), read_count(v, "output_items")};

@@ -12,6 +12,7 @@
 #include "engine/plan_segment.h"
 #include "engine/result_log.h"
 #include "plan/plan.h"
+#include "plan/request_head.h"
 #include "provider/adapter.h"
 
 namespace weir::engine {
@@ -74,7 +75,10 @@ struct JobState {
   bool cancel_wanted = false;           // by the user
   std::uint64_t same = 0;               // items answered with an identical request's answer…
   MoneySum same_cost;                   // …and what those answers had cost
-  std::uint64_t batches = 0;            // numbers handed out so far
+  plan::RequestHead head;           // that all requests share, where a cached content could hold it
+  std::uint64_t content_reads = 0;  // ≈ answers that named a cached content…
+  MoneySum content_saved;           // …and what their prompts cost less for it
+  std::uint64_t batches = 0;        // numbers handed out so far
   std::uint64_t segment_bytes = 0;
   Watermark output;
   bool rebuilding = false;       // after a retry: the output is written anew, beside the old one

@@ -13,8 +13,8 @@
 
 namespace weir::engine {
 
-/// Units of ownership and crash. `number` is the batch's number within the store; 0 for the job.
-enum class AggregateKind : std::uint8_t { kJob = 1, kBatch = 2 };
+/// Units of ownership and crash. `number` is the batch's or the cached content's number within the store; 0 for the job.
+enum class AggregateKind : std::uint8_t { kJob = 1, kBatch = 2, kContent = 3 };
 
 struct AggregateChange {
   AggregateKind kind = AggregateKind::kJob;

@@ -190,6 +190,10 @@ class WordAdapter final : public provider::Adapter {
                                             const provider::BatchContext& context) const override;
   [[nodiscard]] Result<provider::Row> decode_row(std::string_view artefact, std::string_view line,
                                                  Time now) const override;
+  [[nodiscard]] const provider::CachedContentCodec* cached_contents() const override {
+    return contents;
+  }
+  const provider::CachedContentCodec* contents = nullptr;
   std::string rows_member;  // not empty: results are pages, the last one of which says no "more"
   bool avro = false;        // results are an Avro file
 };

@@ -73,6 +73,7 @@ engine::JobOptions engine_options(const std::string& folder, const std::string& 
       .wish = meta.policy.wish,
       .deadline = meta.deadline ? std::optional(meta.created_at + *meta.deadline) : std::nullopt,
       .caching = meta.policy.caching,
+      .contents = meta.policy.contents,
       .spend_max = most,
       .concurrency_max = meta.concurrency,
       .attempts_max = static_cast<std::uint32_t>(meta.policy.attempts_max),

@@ -13,6 +13,7 @@ std::int64_t micros(Duration duration) { return duration.count(); }
 void write_policy(json::Writer& w, const JobPolicy& policy) {
   w.key("policy").begin_object();
   w.field("wish", static_cast<std::int64_t>(policy.wish));
+  w.field("contents", static_cast<std::int64_t>(policy.contents));
   w.field("caching", policy.caching).field("fallback", policy.fallback);
   w.field("batch_size_max", static_cast<std::int64_t>(policy.limits.batch_size_max));
   w.field("batch_timeout_us", micros(policy.batch_timeout))
@@ -33,6 +34,8 @@ JobPolicy read_policy(json::Value value) {
   JobPolicy policy{.wish = static_cast<plan::RouteWish>(
                        std::clamp<std::int64_t>(value["wish"].integer_or(0), 0, 2)),
                    .caching = value["caching"].boolean().value_or(false),
+                   .contents = static_cast<plan::ContentWish>(
+                       std::clamp<std::int64_t>(value["contents"].integer_or(1), 0, 2)),
                    .fallback = value["fallback"].boolean().value_or(true),
                    .batch_timeout = Duration(value["batch_timeout_us"].integer_or(0)),
                    .fallback_timeout = Duration(value["fallback_timeout_us"].integer_or(0)),

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "plan/cached_content.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
 #include "weir/optimize.h"
@@ -16,6 +17,7 @@ namespace weir::library {
 struct JobPolicy {
   plan::RouteWish wish = plan::RouteWish::kAuto;
   bool caching = false;
+  plan::ContentWish contents = plan::ContentWish::kAuto;
   bool fallback = true;
   Duration batch_timeout = std::chrono::hours(24);
   Duration fallback_timeout = std::chrono::minutes(30);

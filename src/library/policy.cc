@@ -80,6 +80,15 @@ bool wants_caching(const Optimization& options) {
          options.strategy != Strategy::kBatchOnly;
 }
 
+namespace {
+// What is asked for by name; unset is what pays.
+plan::ContentWish contents_of(std::optional<CacheStrategy> strategy) {
+  if (!strategy) return plan::ContentWish::kAuto;
+  return *strategy == CacheStrategy::kExplicit ? plan::ContentWish::kPrefer
+                                               : plan::ContentWish::kNever;
+}
+}  // namespace
+
 JobPolicy policy_of(const Optimization& options, const Capabilities& capabilities,
                     catalogue::Stacking stacking) {
   // `automatic` leaves a model that caches nothing by itself alone.
@@ -89,6 +98,7 @@ JobPolicy policy_of(const Optimization& options, const Capabilities& capabilitie
       (strategy == CacheStrategy::kAutomatic && capabilities.cache == CacheStrategy::kExplicit);
   JobPolicy out{.wish = wish_of(options, capabilities, stacking),
                 .caching = wants_caching(options) && !left_alone,
+                .contents = contents_of(options.cache.strategy),
                 .fallback = options.fallback_to_standard,
                 .batch_timeout = options.batch.timeout,
                 .fallback_timeout = options.fallback_timeout,

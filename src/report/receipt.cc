@@ -126,6 +126,7 @@ void add_losses(const ReceiptInput& input, const Shape& s, Receipt& r) {
   lose("hit rate", hit_rate);
   lose("TTL (a longer one costs more to write)", ttl);
   lose("repeated attempts", r.lost_to_repeats);
+  lose("keeping cached contents", r.contents.stored);
   MoneySum named;
   for (const auto& loss : r.losses) named += loss.amount;
   lose("route and the rest", r.spent - r.lower_bound - named);
@@ -157,10 +158,16 @@ Receipt make_receipt(const ReceiptInput& input) {
   r.spent = totals.spent;
   r.exposure = totals.exposure;
   r.baseline = totals.baseline;
-  r.lost_to_repeats = totals.spent - totals.answers_spent;
+  r.contents = {.made = totals.contents,
+                .reads = job.content_reads,
+                .written = totals.contents_written,
+                .stored = totals.contents_stored,
+                .saved = job.content_saved};
+  const auto contents = totals.contents_written + totals.contents_stored;
+  r.lost_to_repeats = totals.spent - totals.answers_spent - contents;
   r.saved = totals.baseline - totals.spent;
   r.saved_by_batch = totals.baseline - totals.uncached;
-  r.saved_by_cache = totals.uncached - totals.answers_spent;
+  r.saved_by_cache = totals.uncached - totals.answers_spent - contents;
   r.automatic_baseline = automatic_baseline(input, shape_of(input, Route::kSync), row.sync);
   r.lower_bound = bound_on(input, Route::kSync);
   if (job.plan.batch_admissible)

@@ -51,6 +51,13 @@ struct Receipt {
   double hit_rate_break_even = 0;
   std::optional<MoneySum> provider_bill;
 
+  struct Contents {  // cached contents that were made by name
+    std::uint64_t made = 0, reads = 0;
+    MoneySum written, stored;  // what they cost
+    MoneySum saved;            // ≈ what the reads cost less for them than uncached
+  };
+  Contents contents;
+
   double request_hit_rate = 0, token_hit_rate = 0;
   llm::Usage usage;
   std::optional<Accuracy> accuracy;

@@ -65,6 +65,24 @@ Job two_answers() {
   return job;
 }
 
+TEST(Receipt, ACachedContentIsPaidByWhatItsReadsSave) {
+  Job job("gemini/gemini-2.5-flash", llm::Route::kSync);
+  for (int i = 0; i < 2; ++i)
+    job.add({.input = {100}, .cache_read = {6000}, .output = {10}}, true, llm::Route::kSync);
+  job.totals.add({.kind = LedgerEntry::Kind::kContentWrite, .cost = {1'800'000'000}});
+  job.totals.add({.kind = LedgerEntry::Kind::kContentStore, .cost = {100'000'000}});
+  job.state.content_reads = 2;
+  job.state.content_saved = MoneySum{2 * 6000LL * 270'000};
+  const auto r = job.receipt();
+  EXPECT_EQ(r.lost_to_repeats.pico, 0);
+  EXPECT_EQ(r.saved.pico, 2 * 6000LL * 270'000 - 1'900'000'000);
+  EXPECT_EQ(r.saved_by_cache.pico, r.saved.pico);
+  EXPECT_THAT(to_text(r), HasSubstr("cached contents"));
+  EXPECT_THAT(to_text(r), HasSubstr("1 made for $0.0018, kept for $0.0001; 2 reads cost $0.00324"));
+  EXPECT_THAT(to_json(r), HasSubstr(R"("contents":{"made":1,"reads":2,"write_usd":"0.0018",)"));
+  EXPECT_THAT(to_text(two_answers().receipt()), Not(HasSubstr("cached contents")));
+}
+
 TEST(Receipt, AddsUpAsByHand) {
   auto job = two_answers();
   job.state.phase = engine::JobPhase::kDone;

@@ -98,6 +98,12 @@ std::string to_text(const Receipt& r) {
   line(out, "cache hit rate",
        fmt::format("{:.1f} % of requests, {:.1f} % of prompt tokens", r.request_hit_rate * 100,
                    r.token_hit_rate * 100));
+  if (r.contents.made > 0)
+    line(out, "cached contents",
+         fmt::format("{} made for {}, kept for {}; {} reads cost {} less than uncached ones",
+                     r.contents.made, human_usd(r.contents.written), human_usd(r.contents.stored),
+                     thousands(static_cast<std::int64_t>(r.contents.reads)),
+                     human_usd(r.contents.saved)));
   line(out, "tokens",
        fmt::format("{} uncached, {} cache read, {} cache written, {} output",
                    thousands(r.usage.input.count), thousands(r.usage.cache_read.count),
@@ -150,6 +156,11 @@ std::string to_json(const Receipt& r) {
   w.key("request_hit_rate").raw(fmt::format("{:.4f}", r.request_hit_rate));
   w.key("token_hit_rate").raw(fmt::format("{:.4f}", r.token_hit_rate));
   w.key("break_even_hit_rate").raw(fmt::format("{:.4f}", r.hit_rate_break_even));
+  w.key("contents").begin_object();
+  count("made", r.contents.made), count("reads", r.contents.reads);
+  usd("write_usd", r.contents.written), usd("storage_usd", r.contents.stored);
+  usd("reads_saved_usd", r.contents.saved);
+  w.end_object();
   w.end_object().key("tokens").begin_object();
   w.field("input", r.usage.input.count).field("output", r.usage.output.count);
   w.field("cache_read", r.usage.cache_read.count)

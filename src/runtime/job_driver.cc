@@ -92,7 +92,7 @@ asio::awaitable<void> JobDriver::perform(engine::Call call) {
   request.response_bytes_max = rows ? kRowsBytesMax : kAnswerBytesMax;
   request.idle_timeout = options_.request_timeout;
   request.total_timeout =
-      call.kind == engine::Call::Kind::kSync
+      call.kind == engine::Call::Kind::kSync || call.kind == engine::Call::Kind::kContent
           ? options_.request_timeout
           : std::max<std::chrono::milliseconds>(kUploadTimeout, options_.request_timeout);
   CallSink sink(engine_, clock_, call.id, rows);

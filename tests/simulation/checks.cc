@@ -26,8 +26,9 @@ struct Check {
   cost::LedgerTotals totals;
   std::map<std::string, std::int64_t> answered;  // attempt id in the output -> its cost
   std::map<std::uint64_t, std::int64_t> costs;   // item -> cost of the line that answers it
-  std::uint64_t same = 0;                        // answers of identical requests…
-  std::int64_t same_cost = 0;                    // …and what sending them had cost
+  std::int64_t contents_in_doubt = 0;  // cached contents of which it is not known when they end
+  std::uint64_t same = 0;              // answers of identical requests…
+  std::int64_t same_cost = 0;          // …and what sending them had cost
 
   template <class... Args>
   void find(fmt::format_string<Args...> text, Args&&... args) {
@@ -42,6 +43,14 @@ Result<void> read_store(Check& c) {
   for (const auto& aggregate : aggregates) {
     if (aggregate.kind == engine::AggregateKind::kJob) {
       WEIR_TRY(c.job, engine::JobState::decode(aggregate.state));
+    } else if (aggregate.kind == engine::AggregateKind::kContent) {
+      WEIR_TRY(const auto content, engine::ContentState::decode(aggregate.state));
+      if (content.phase != engine::ContentPhase::kGone)
+        c.find("cached content {} is {} in the store", content.number,
+               engine::to_string(content.phase));
+      if (content.ceiling.pico != 0)
+        c.find("{} are reserved for cached content {}, which is gone", to_usd(content.ceiling),
+               content.number);
     } else {
       WEIR_TRY(auto batch, engine::BatchState::decode(aggregate.state));
       c.batches.emplace(batch.number, std::move(batch));
@@ -53,6 +62,9 @@ Result<void> read_store(Check& c) {
   return store->visit_ledger([&](const LedgerEntry& entry) {
     c.totals.add(entry);
     std::string id = entry.attempt.text();
+    if (entry.kind == LedgerEntry::Kind::kContentStore) id += "-storage";  // as the bill has it
+    const bool in_doubt = entry.outcome == LedgerEntry::Outcome::kUnknown;
+    c.contents_in_doubt += entry.kind == LedgerEntry::Kind::kContentStore && in_doubt;
     if (entry.batch != 0) {
       const auto batch = c.batches.find(entry.batch);
       if (batch == c.batches.end())
@@ -160,6 +172,7 @@ void check_bill(Check& c) {
 void check_attempts(Check& c) {
   std::map<std::uint64_t, std::uint64_t> unknown;
   for (const auto& [id, e] : c.ledger) {
+    if (e.kind != LedgerEntry::Kind::kAnswer) continue;
     const auto max = engine::kAttemptsMax * (1 + c.world.opened_by(e.item).size());
     if (e.outcome == LedgerEntry::Outcome::kUnknown && ++unknown[e.item] > max)
       c.find("item {} has {} attempts of unknown outcome", e.item, unknown[e.item]);
@@ -205,6 +218,11 @@ void check_provider(Check& c) {
   const auto state = parser.parse(body);
   if (!state) return c.find("the simulator's state is no JSON");
   const Service& service = service_of(c.scenario.provider);
+  // What is left is left to its TTL, and told as exposure.
+  const auto contents = (*state)[service.provider]["cached_contents"].integer_or(0);
+  if (contents > c.contents_in_doubt)
+    c.find("{} cached contents are left at the provider, {} explained", contents,
+           c.contents_in_doubt);
   if (!service.batches) return;
   const auto stored = (*state)[service.provider];
   const auto running = stored["batches_running"].integer_or(-1);
@@ -281,7 +299,7 @@ void check_sums(Check& c) {
 std::vector<std::string> check(const Scenario& scenario, World& world) {
   std::vector<std::string> findings = world.complaints();
   world.disk().crash().disarm();
-  Check c{scenario, world, findings, {}, {}, {}, {}, {}, {}};
+  Check c{scenario, world, findings, {}, {}, {}, {}, {}, {}, 0};
   if (auto read = read_store(c); !read) {
     c.find("the store cannot be read: {}", read.error().text());
     return findings;

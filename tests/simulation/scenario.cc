@@ -260,6 +260,37 @@ Scenario Scenario::draw(std::uint64_t seed, const Service* service) {
   return s;
 }
 
+Scenario Scenario::contents(std::uint64_t seed, const Service& service) {
+  auto s = draw(seed, &service);
+  SeededRandom random(hash64("contents", seed));
+  Rules rules(random);
+  s.wish = plan::RouteWish::kSync;
+  s.long_prefix = true;
+  s.tenants = 0;
+  s.items += rules.between(10, 60);
+  if (rules.maybe(0.3)) s.concurrency = 1;
+  constexpr std::array<std::string_view, 6> kOperations{"content_create", "content_create",
+                                                        "content_update", "content_delete",
+                                                        "content_delete", "content_list"};
+  if (rules.maybe(0.7))
+    for (auto count = rules.between(1, 4); count > 0; --count)
+      rules.add(fmt::format(R"("operation":"{}","probability":{:.2f},"times":{})",
+                            kOperations[rules.between(0, kOperations.size() - 1)],
+                            static_cast<double>(rules.between(1, 10)) / 10.0, rules.between(1, 3)),
+                request_fault(rules));
+  // So slow that it has to be extended, or is gone.
+  if (rules.maybe(0.5)) {
+    rules.add(R"("operation":"sync","probability":0.2)",
+              fmt::format(R"("kind":"delay","seconds":{})", rules.between(30, 500)));
+    s.answers_refused = true;
+  }
+  const auto own = rules.text();
+  if (s.faults_json.empty()) s.faults_json = own;
+  else if (!own.empty())
+    s.faults_json = s.faults_json.substr(0, s.faults_json.size() - 1) + "," + own.substr(1);
+  return s;
+}
+
 Scenario Scenario::small(std::string provider, std::string model, plan::RouteWish wish,
                          std::uint64_t crash_at, Death death) {
   const auto least = wish == plan::RouteWish::kBatch ? service_of(provider).items_min : 0;

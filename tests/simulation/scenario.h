@@ -73,6 +73,8 @@ struct Scenario {
 
   /// On `service`; nullptr: on one of those that are looked at closely.
   static Scenario draw(std::uint64_t seed, const Service* service = nullptr);
+  /// The same by the standard API with a prefix that is worth a cached content, and with what can go wrong with one.
+  static Scenario contents(std::uint64_t seed, const Service& service);
   /// A small job without faults, to be swept over every operation.
   static Scenario small(std::string provider, std::string model, plan::RouteWish wish,
                         std::uint64_t crash_at, Death death);

@@ -133,6 +133,7 @@ class World {
   Result<void> deliver(Process& process, Delivery delivery);
   Result<void> deliver_rows(Process& process, Delivery& delivery);
   void expect_intent(Process& process, const engine::Call& call, const http::Request& request);
+  void expect_content_intent(const http::Request& request);
   void learn(Process& process);
   void watch(Process& process, const Delivery& delivery);
   [[nodiscard]] std::string reasons(const Process& process) const;
@@ -169,6 +170,7 @@ class World {
   std::vector<Heard> heard_;
   std::map<std::string, Time> unsynced_intents_;  // attempts in the journal that only memory holds
   std::set<std::string> lost_intents_;
+  std::set<std::string> contents_asked_;  // attempts
   std::set<std::string> told_, undeletable_;
   std::uint64_t unswept_ = 0;
   std::uint64_t untold_uploads_ = 0, untold_creates_ = 0, partial_outputs_ = 0;

@@ -122,6 +122,31 @@ World::Delivery World::perform(Process& process, engine::Call call) {
   return delivery;
 }
 
+// The store as it is when the power fails now, and the disk loses all it may.
+void World::expect_content_intent(const http::Request& request) {
+  const std::string attempt(request.headers.find("x-client-request-id").value_or(""));
+  if (!contents_asked_.insert(attempt).second)
+    complain(fmt::format("a cached content was asked for twice as {}", attempt));
+  SeededRandom random(1);
+  CrashPoint nobody(random);
+  MemoryDisk left(nobody);
+  disk_.copy_synced_to(left);
+  MemoryVfs vfs(left);
+  auto store = runtime::SqliteStore::open(folder() + "/store.sqlite",
+                                          {.vfs = vfs.name(), .exclusive = true});
+  if (!store) return complain("at a content's create: " + store.error().text());
+  const auto loaded = (*store)->load();
+  if (!loaded) return complain("at a content's create: " + loaded.error().text());
+  for (const auto& aggregate : *loaded) {
+    if (aggregate.kind != engine::AggregateKind::kContent) continue;
+    const auto content = engine::ContentState::decode(aggregate.state);
+    if (content && content->attempt.text() == attempt &&
+        content->phase == engine::ContentPhase::kCreating)
+      return;
+  }
+  complain(fmt::format("cached content {} was asked for without an intent in the store", attempt));
+}
+
 // design.md 4.2: no create and no sync request without an intent that survives what it must survive.
 void World::expect_intent(Process& process, const engine::Call& call,
                           const http::Request& request) {
@@ -133,6 +158,7 @@ void World::expect_intent(Process& process, const engine::Call& call,
       complain(fmt::format("attempt {} was sent without an intent in the journal", attempt));
     return;
   }
+  if (call.operation == "content_create") return expect_content_intent(request);
   if (call.operation != "create") return;
   // Were the power to fail now, and the disk to lose all it may.
   SeededRandom random(1);

@@ -409,6 +409,7 @@ void add_embeddings(Behaviours& out) {
   embeds("model", "a", "b");
   embeds("apiKey", "key-one", "key-two");
   embeds("endpoint", "'https://a.example'", "'https://b.example'");
+  embeds("api", "chat", "responses");
   embeds("organizationId", "a", "b");
   embeds("temperature", "0.5", "1");
   embeds("cacheStrategy", "automatic", "none");

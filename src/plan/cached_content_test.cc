@@ -74,19 +74,19 @@ TEST(CachedContent, AnExtensionPaysStorageOnly) {
 // give, against the tokens written once and kept for the TTL or for as long as the reads take.
 TEST(CachedContent, NeverPlansALoss) {
   SeededRandom random(11);
-  const auto upto = [&](std::uint64_t most) {
+  const auto up_to = [&](std::uint64_t most) {
     return static_cast<std::int64_t>(random.below(most + 1));
   };
   std::uint64_t planned = 0;
   for (int i = 0; i < 20'000; ++i) {
-    const ContentInput input{.tokens = {upto(2'000'000)},
-                             .tokens_min = {upto(8000)},
-                             .reads = static_cast<std::uint64_t>(upto(1U << upto(24))),
-                             .reads_take = std::chrono::seconds(upto(1U << upto(20))),
+    const ContentInput input{.tokens = {up_to(2'000'000)},
+                             .tokens_min = {up_to(8000)},
+                             .reads = static_cast<std::uint64_t>(up_to(1U << up_to(24))),
+                             .reads_take = std::chrono::seconds(up_to(1U << up_to(20))),
                              .implicit_hit_rate = random.unit(),
-                             .input = {upto(5'000'000)},
-                             .read = {upto(1'000'000)},
-                             .storage_hour = {upto(10'000'000)}};
+                             .input = {up_to(5'000'000)},
+                             .read = {up_to(1'000'000)},
+                             .storage_hour = {up_to(10'000'000)}};
     const auto plan = plan_content(input);
     if (!plan.pays) continue;
     ++planned;

@@ -27,6 +27,7 @@
 #include "runtime/secrets.h"
 #include "runtime/sqlite_store.h"
 #include "runtime/store_lock.h"
+#include "runtime/webhook_server.h"
 
 namespace weir::bulk {
 namespace {
@@ -57,6 +58,7 @@ struct Run {
   std::unique_ptr<runtime::AccessTokens> tokens;
   std::unique_ptr<runtime::JobDriver> driver;
   std::unique_ptr<runtime::ControlServer> control;
+  std::unique_ptr<runtime::WebhookServer> webhooks;
   bool interrupted = false;
 
   Run(const RunOptions& run_options, RunSetup& run_setup, const OwnerTask& owner_task)
@@ -343,6 +345,30 @@ void listen(Run* run) {
   else run->console.note("weir job cannot reach this process: " + control.error().text());
 }
 
+// A signed event makes the poll of its batch due; without one, polls come as they would.
+Result<void> take_webhooks(Run* run) {
+  const auto& options = run->options;
+  if (options.webhook_listen.empty()) return {};
+  auto secret = options.webhook_secret_file.empty()
+                    ? runtime::key_from_environment("WEIR_WEBHOOK_SECRET")
+                    : runtime::key_from_file(options.webhook_secret_file);
+  if (!secret) {
+    auto error = std::move(secret).error();
+    error.hint =
+        "webhooks are taken signed or not at all: give --webhook-secret-file FILE, or "
+        "export WEIR_WEBHOOK_SECRET=whsec_…";
+    return std::unexpected(std::move(error));
+  }
+  WEIR_TRY(run->webhooks, runtime::WebhookServer::create(
+                              run->io, {.listen = options.webhook_listen, .secret = *secret},
+                              *run->setup.clock, [run](std::string_view batch) {
+                                run->engine->hear(batch, run->setup.clock->now());
+                                if (run->driver) run->driver->wake();
+                              }));
+  run->console.note(fmt::format("webhooks are taken at {}", run->webhooks->url()));
+  return {};
+}
+
 Result<bool> again(Run* run) {
   if (run->interrupted || run->engine->job().phase != engine::JobPhase::kDone) return false;
   WEIR_TRY(const auto count, retry_items(run->task, *run->engine, *run->input, run->console,
@@ -356,6 +382,7 @@ asio::awaitable<Result<void>> own(Run* run) {
   using Kind = OwnerTask::Kind;
   if (auto made = make_engine(*run); !made) co_return std::unexpected(std::move(made).error());
   listen(run);
+  if (auto taken = take_webhooks(run); !taken) co_return taken;
   const Time now = run->setup.clock->now();
   Result<void> begun;
   if (run->task.kind == Kind::kCancel) begun = run->engine->cancel();
@@ -376,6 +403,7 @@ asio::awaitable<void> work(Run* run, Result<void>* outcome) {
   *outcome = co_await probe(run);
   if (*outcome) *outcome = co_await own(run);
   if (run->control) run->control->stop();
+  if (run->webhooks) co_await run->webhooks->stop();
   run->client.stop();
 }
 

@@ -45,6 +45,8 @@ struct RunOptions {
   std::string label;      // a field with the true value of the answer's field of the same name
   std::string hits_path;  // cache hits that jobs saw; empty: none are kept
   std::string clock;      // "" or "sim:URL"
+  std::string webhook_listen,
+      webhook_secret_file;  // where signed webhooks wake the poller; empty: nowhere
   std::chrono::milliseconds request_timeout = std::chrono::minutes(10);
   bool dedup = false;  // identical requests are sent once
   plan::ContentWish contents = plan::ContentWish::kAuto;

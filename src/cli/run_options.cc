@@ -130,6 +130,14 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
                  "a setting that only this provider has, such as accountId=acme; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
+  auto* listen = run.add_option(
+      "--webhook-listen", o.webhook_listen,
+      "HOST:PORT where the provider's signed webhooks are taken: a batch that ended is "
+      "read at once (polls stay)");
+  run.add_option("--webhook-secret-file", o.webhook_secret_file,
+                 "file with their secret, whsec_… (default: the environment variable "
+                 "WEIR_WEBHOOK_SECRET)")
+      ->needs(listen);
   run.add_option("--clock", o.clock, "sim:URL puts Weir on a simulator's clock (loopback only)");
   run.add_option("--timeout", flags.timeout, "the longest wait for one answer, in real time")
       ->capture_default_str();
@@ -139,8 +147,9 @@ void add_connection_options(CLI::App& run, RunFlags& flags) {
 
 // Of one start only: they say nothing about the job.
 constexpr std::array<std::string_view, 5> kNotKept{"help", "restart", "dry-run", "json", "quiet"};
-constexpr std::array<std::string_view, 8> kPaths{"input",    "output",     "prompt", "schema",
-                                                 "key-file", "cache-hits", "config", "prices"};
+constexpr std::array<std::string_view, 9> kPaths{"input",  "output",   "prompt",
+                                                 "schema", "key-file", "cache-hits",
+                                                 "config", "prices",   "webhook-secret-file"};
 
 std::string name_of(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : option.get_lnames().front();

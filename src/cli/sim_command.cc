@@ -8,8 +8,10 @@
 #include <charconv>
 
 #include "cli/commands.h"
+#include "cli/sim_webhooks.h"
 #include "runtime/clock.h"
 #include "runtime/http_server.h"
+#include "runtime/listen_address.h"
 #include "runtime/posix_files.h"
 #include "sim/simulator.h"
 #include "weir_sim_registry.h"
@@ -23,7 +25,7 @@ constexpr std::uint64_t kBodyBytesMax = std::uint64_t{1} << 30;
 constexpr std::size_t kFaultsBytesMax = 1U << 20;
 
 struct SimFlags {
-  std::string listen = "127.0.0.1:8080", faults_path, epoch;
+  std::string listen = "127.0.0.1:8080", faults_path, epoch, webhook, webhook_secret;
   std::uint64_t seed = 1;
   double scale = 1, batch_hit_rate = 0.9, implicit_hit_rate = 1;
   std::int64_t requests_per_minute = 1'000'000;
@@ -81,23 +83,12 @@ asio::awaitable<void> serve(runtime::Exchange* exchange, Serving* serving) {
   co_await send_reply(exchange, serving, std::move(reply));
 }
 
-Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
-  const auto colon = text.rfind(':');
-  unsigned port = 0;
-  const auto* end = text.data() + text.size();
-  const auto digits = colon == std::string::npos ? text.size() : colon + 1;
-  const auto [stop, code] = std::from_chars(text.data() + digits, end, port);
-  if (colon == std::string::npos || code != std::errc() || stop != end || port > 65535)
-    return fail(ErrorKind::kInvalidArgument, fmt::format("--listen '{}' is not HOST:PORT", text),
-                "such as 127.0.0.1:8080");
-  return std::pair(text.substr(0, colon), static_cast<std::uint16_t>(port));
-}
-
 Result<void> run_sim(const SimFlags& flags) {
   sim::Options options{.seed = flags.seed,
                        .batch_hit_rate = flags.batch_hit_rate,
                        .implicit_hit_rate = flags.implicit_hit_rate};
   options.requests_per_minute_max = flags.requests_per_minute;
+  options.tells_ended = !flags.webhook.empty();
   if (!flags.faults_path.empty()) {
     WEIR_TRY(options.faults_json, runtime::read_whole_file(flags.faults_path, kFaultsBytesMax));
   }
@@ -120,12 +111,18 @@ Result<void> run_sim(const SimFlags& flags) {
   for (const auto& provider : providers)
     base_paths.push_back(fmt::format("/{}{}", provider->name(), provider->base_path()));
   WEIR_TRY(auto simulator, sim::Simulator::create(std::move(options), std::move(providers)));
-  WEIR_TRY(const auto address, parse_listen(flags.listen));
+  WEIR_TRY(const auto address, runtime::parse_listen(flags.listen, "--listen"));
   asio::io_context io;
   runtime::ScaledClock clock(epoch, flags.scale);
+  std::unique_ptr<SimWebhooks> webhooks;
+  if (!flags.webhook.empty()) {
+    WEIR_TRY(webhooks,
+             SimWebhooks::create(io, {.url = flags.webhook, .secret = flags.webhook_secret}, clock,
+                                 *simulator));
+  }
   Serving serving{clock, *simulator};
   runtime::HttpServer::Options server_options{
-      .host = address.first, .port = address.second, .body_bytes_max = kBodyBytesMax};
+      .host = address.host, .port = address.port, .body_bytes_max = kBodyBytesMax};
   WEIR_TRY(auto server,
            runtime::HttpServer::create(io, server_options, [&serving](runtime::Exchange* exchange) {
              return serve(exchange, &serving);
@@ -139,6 +136,7 @@ Result<void> run_sim(const SimFlags& flags) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& code, int) {
     if (!code) asio::co_spawn(io, server->stop(std::chrono::milliseconds(200)), asio::detached);
+    if (!code && webhooks) webhooks->stop();
   });
   io.run();
   return {};
@@ -168,6 +166,14 @@ void add_sim(CLI::App& app, int& code) {
       ->capture_default_str();
   sim->add_option("--faults", flags->faults_path, "JSON file of faults to play");
   sim->add_option("--epoch", flags->epoch, "virtual time at the start, RFC 3339 (default: now)");
+  auto* webhook =
+      sim->add_option("--webhook", flags->webhook,
+                      "URL that is told when a batch of openAI's shape or gemini's ends, as those "
+                      "providers do");
+  sim->add_option("--webhook-secret", flags->webhook_secret,
+                  "whsec_… that these are signed with; nobody else's secret")
+      ->needs(webhook);
+  webhook->needs("--webhook-secret");
   sim->add_option("--requests-per-minute", flags->requests_per_minute,
                   "of an account at one provider before it gets 429")
       ->capture_default_str();

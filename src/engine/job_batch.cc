@@ -79,7 +79,7 @@ Result<void> JobEngine::perform(BatchRun& run, provider::Step step, Time now) {
   if (auto* send = std::get_if<provider::Send>(&step.action)) {
     call(Call::Kind::kBatchStep, std::move(send->plan), std::move(send->operation));
   } else if (const auto* wait = std::get_if<provider::Wait>(&step.action)) {
-    run.wake_at = now + wait->duration;
+    run.wake_at = wake_of(run, wait->duration, now);
   } else if (auto* collect = std::get_if<provider::Collect>(&step.action)) {
     run.artefact = collect->artefact;
     run.splitter.emplace(*collect, parts_.provider.batch->line_bytes_max);

@@ -152,6 +152,10 @@ class JobEngine {
   /// A human says what became of a held batch; the engine goes on from there.
   /// @error kNotFound no such batch; kInvalidArgument it is not held, or the answer cannot be true of it.
   Result<void> settle(std::uint64_t number, const provider::Settlement& settlement, Time now);
+  /// Somebody says that this batch of the provider's may have ended: it is looked at now, not at its next poll. No state changes by it,
+  /// and a batch is looked at so at most once in some seconds, so that bursts and lies do no harm. Turn afterwards. Returns whether
+  /// the batch is one of the job's.
+  bool hear(std::string_view provider_batch_id, Time now);
   /// Commits what is settled; drivers call it every 100 ms of real time while there is traffic.
   Result<void> flush();
   /// Whether flush() has something worth a commit.
@@ -194,6 +198,8 @@ class JobEngine {
     std::uint64_t version = 0;
     bool dirty = false;
     std::optional<Time> wake_at;
+    std::optional<Time> look_at;  // when it was, or will be, looked at because somebody said so…
+    bool look_again = false;      // …and somebody did while it was being asked for
     Time resumed_at{};     // when this process took it over; the epoch for a batch of its own
     std::string artefact;  // being collected
     std::optional<RowSplitter> splitter;
@@ -407,6 +413,7 @@ class JobEngine {
   Result<void> book_destroyed(BatchRun& run, Time now);
   Result<void> refuse_line(BatchRun& run, const provider::Finished& finished);
   Result<void> fall_back(const PlanEntry& entry, const Error& why, Time due);
+  static Time wake_of(BatchRun& run, Duration wait, Time now);
 
   // job_same.cc: identical requests
   Result<bool> is_open(std::uint64_t item);

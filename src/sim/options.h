@@ -23,6 +23,8 @@ struct Options {
   /// Requests a minute an account may send to one provider before it gets 429. Generous: in
   /// process, a whole job may arrive in one virtual instant.
   std::int64_t requests_per_minute_max = 1'000'000;
+  /// Whether batches that end are kept for Simulator::take_ended().
+  bool tells_ended = false;
 };
 
 }  // namespace weir::sim

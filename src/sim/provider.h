@@ -23,6 +23,13 @@
 
 namespace weir::sim {
 
+/// A batch that has ended, as a webhook tells it.
+struct EndedBatch {
+  std::string_view provider;
+  std::string id;    // the provider's
+  std::string type;  // "batch.completed"
+};
+
 /// What all providers of one simulator share. Owned by the Simulator, which outlives them.
 struct World {
   Options options;
@@ -32,6 +39,7 @@ struct World {
   TokenCounter tokens;
   Model model;
   Listener listener;
+  std::vector<EndedBatch> ended;  // where Options::tells_ended
 };
 
 /// One request on its way through a provider.

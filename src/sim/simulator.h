@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sim/options.h"
@@ -35,6 +36,9 @@ class Simulator {
   Reply handle(http::Request request, Time now);
   /// Lets batches go on to `now` without a request.
   void advance(Time now);
+
+  /// Batches that ended since the last call, in their order, where Options::tells_ended.
+  std::vector<EndedBatch> take_ended() { return std::exchange(world_.ended, {}); }
 
   [[nodiscard]] const Bill& bill() const { return world_.bill; }
   /// From now on, what the latest request that was answered said.

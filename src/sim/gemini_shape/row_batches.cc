@@ -7,6 +7,13 @@
 namespace weir::sim::gemini_shape {
 namespace {
 
+// Doc: https://ai.google.dev/gemini-api/docs/webhooks (checked 2026-11-27)
+std::string_view event_of(bool failed, BatchPhase last) {
+  if (failed) return "batch.failed";
+  if (last == BatchPhase::kExpired) return "batch.expired";
+  return last == BatchPhase::kCancelled ? "batch.cancelled" : "batch.succeeded";
+}
+
 // What chance is drawn for: no row of any batch shares it with another.
 std::uint64_t row_number(std::uint64_t batch, std::size_t row) {
   return (batch << 32) + static_cast<std::uint64_t>(row) + (std::uint64_t{1} << 56);
@@ -173,6 +180,11 @@ void RowBatches::settle(Batch& batch) {
     batch.output.settle(shuffled, world_.options.seed, batch.number);
     keep(batch);
   }
+  if (world_.options.tells_ended)
+    world_.ended.push_back(
+        {.provider = traits().provider,
+         .id = batch.id,
+         .type = std::string(event_of(batch.failure.has_value(), batch.clock.last_phase()))});
   // The input is not needed any more; the client may keep its file, the batch does not.
   batch.bytes.reset();
   std::vector<LineSpan>().swap(batch.lines);

@@ -7,6 +7,13 @@
 namespace weir::sim::openai_shape {
 namespace {
 
+// Doc: https://developers.openai.com/api/docs/guides/webhooks (checked 2026-11-27)
+std::string_view event_of(bool failed, BatchPhase last) {
+  if (failed) return "batch.failed";
+  if (last == BatchPhase::kExpired) return "batch.expired";
+  return last == BatchPhase::kCancelled ? "batch.cancelled" : "batch.completed";
+}
+
 ApiError row_error(const Traits& traits, std::string_view type) {
   if (type == "rate_limit_exceeded") return usual_error(traits, 429, "");
   if (type == "invalid_request" || type == "invalid_request_error")
@@ -169,6 +176,11 @@ void RowBatches::settle(Batch& batch) {
       lines->settle(shuffled, world_.options.seed, batch.number);
     keep(batch);
   }
+  if (world_.options.tells_ended)
+    world_.ended.push_back(
+        {.provider = traits().provider,
+         .id = batch.id,
+         .type = std::string(event_of(batch.error.has_value(), batch.clock.last_phase()))});
   // The input is not needed any more; the client may keep its file, the batch does not.
   batch.upload = {};
   std::vector<LineSpan>().swap(batch.lines);

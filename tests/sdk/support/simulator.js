@@ -25,13 +25,15 @@ export class Simulator {
    * @param {number} [options.timeScale] virtual seconds in a real one. At 60 a 5-minute cache lives
    *   for 5 real seconds; at 600 a batch ends within a second or two.
    * @param {number} [options.batchHitRate] 1: every row that can read a cache does.
+   * @param {{url: string, secret: string}} [options.webhook] is told of batches that end.
    * @param {object[]} [options.faults] rules, see src/sim/README.md.
    */
-  static async start({ timeScale = 60, seed = 7, batchHitRate = 1, faults, requestsPerMinute } = {}) {
+  static async start({ timeScale = 60, seed = 7, batchHitRate = 1, faults, requestsPerMinute, webhook } = {}) {
     const folder = await mkdtemp(join(tmpdir(), 'weir-sdk-'));
     const flags = ['sim', '--listen', '127.0.0.1:0', '--seed', seed, '--time-scale', timeScale];
     flags.push('--batch-hit-rate', batchHitRate);
     if (requestsPerMinute) flags.push('--requests-per-minute', requestsPerMinute);
+    if (webhook) flags.push('--webhook', webhook.url, '--webhook-secret', webhook.secret);
     if (faults) {
       flags.push('--faults', join(folder, 'faults.json'));
       await writeFile(join(folder, 'faults.json'), JSON.stringify(faults));

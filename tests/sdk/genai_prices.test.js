@@ -104,9 +104,10 @@ const weir = (arguments_, input = '') =>
   });
 const jsonLines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
 
-/** The catalogue's models with prices. */
+/** The catalogue's models with prices, but for those that only embed. */
 async function catalogueModels() {
-  const names = (await weir(['models'])).match(/^\S+\/\S+/gm) ?? [];
+  const lines = (await weir(['models'])).split('\n').filter((line) => !/ embeddings /.test(line));
+  const names = lines.flatMap((line) => line.match(/^\S+\/\S+/) ?? []);
   const nameless = names.filter((name) => !(name.split('/')[0] in theirNames));
   assert.deepEqual(nameless, [], 'what are these providers called there?');
   return names;

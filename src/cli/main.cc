@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 
 #include "cli/commands.h"
 
@@ -62,6 +63,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::system_error& error) {
+    // `weir models | head`: there is nobody left to tell.
+    if (error.code() != std::errc::broken_pipe) throw;
+    return 128 + SIGPIPE;
   }
   return code;
 }

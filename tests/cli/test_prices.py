@@ -2,6 +2,8 @@
 
 import decimal
 import json
+import os
+import subprocess
 import unittest
 
 import documents
@@ -28,6 +30,13 @@ class Prices(harness.CliTest):
         row = next(line for line in harness.weir("models", "--prices", prices).out.splitlines() if line.startswith(MODEL + " "))
         self.assertIn("2.00", row)
         self.assertIn("12.50", row)
+
+    def test_a_reader_that_went_away_is_no_crash(self):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as nobody:
+            outcome = subprocess.run([harness.PROGRAM, "models"], stdout=nobody, stderr=subprocess.PIPE, timeout=60, check=False)
+        self.assertEqual((outcome.returncode, outcome.stderr), (141, b""))
 
     def test_a_job_keeps_them_for_its_life(self):
         prices = self.imported()

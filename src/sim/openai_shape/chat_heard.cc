@@ -3,8 +3,6 @@
 namespace weir::sim::openai_shape {
 namespace {
 
-using Kind = Heard::Kind;
-
 // "data:image/png;base64,…" without what stands in front of the data.
 std::string picture_of(json::Value part) {
   const auto url = part["image_url"];
@@ -25,24 +23,24 @@ void hear_message(json::Value message, Listener& listener) {
   if (role == "developer") role = "system";
   const json::Value content = message["content"];
   if (role == "tool") {
-    listener.add({.kind = Kind::kResult,
+    listener.add({.kind = Heard::Kind::kResult,
                   .role = "user",
                   .name = message["tool_call_id"].string_or(""),
                   .text = words_of(content)});
   } else if (const auto text = content.string()) {
-    listener.add({.kind = Kind::kText, .role = role, .text = std::string(*text)});
+    listener.add({.kind = Heard::Kind::kText, .role = role, .text = std::string(*text)});
   }
   for (const auto part : content.items()) {
     if (role != "tool") {
       if (const auto text = part["text"].string())
-        listener.add({.kind = Kind::kText, .role = role, .text = std::string(*text)});
-      else listener.add({.kind = Kind::kImage, .role = role, .text = picture_of(part)});
+        listener.add({.kind = Heard::Kind::kText, .role = role, .text = std::string(*text)});
+      else listener.add({.kind = Heard::Kind::kImage, .role = role, .text = picture_of(part)});
     }
     if (const auto mark = part["prompt_cache_breakpoint"]; !mark.is_null())
       listener.mark(mark["ttl"].string_or("default"));
   }
   for (const auto call : message["tool_calls"].items())
-    listener.add({.kind = Kind::kCall,
+    listener.add({.kind = Heard::Kind::kCall,
                   .role = role,
                   .name = call["function"]["name"].string_or(""),
                   .text = call["id"].string_or(""),
@@ -54,17 +52,17 @@ void hear_message(json::Value message, Listener& listener) {
 void hear_chat(json::Value body, Listener& listener) {
   listener.begin();
   for (const auto tool : body["tools"].items())
-    listener.add({.kind = Kind::kTool,
+    listener.add({.kind = Heard::Kind::kTool,
                   .name = tool["function"]["name"].string_or(""),
                   .text = tool["function"]["description"].string_or(""),
                   .json = heard_json(tool["function"]["parameters"])});
   const json::Value format = body["response_format"];
   const json::Value described = format["json_schema"];
   for (const auto schema : {described["schema"], format["schema"]})
-    if (!schema.is_null()) listener.add({.kind = Kind::kSchema, .json = heard_json(schema)});
+    if (!schema.is_null()) listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(schema)});
   // Cohere's stands there by itself.
   if (described.is_object() && described["schema"].is_null())
-    listener.add({.kind = Kind::kSchema, .json = heard_json(described)});
+    listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(described)});
   for (const auto message : body["messages"].items()) hear_message(message, listener);
 }
 

@@ -3,8 +3,6 @@
 namespace weir::sim::anthropic {
 namespace {
 
-using Kind = Heard::Kind;
-
 std::string words_in(json::Value content) {
   std::string out = content.string_or("");
   for (const auto block : content.items()) out += block["text"].string_or("");
@@ -14,19 +12,20 @@ std::string words_in(json::Value content) {
 Heard piece_of(json::Value block, const std::string& role) {
   const auto type = block["type"].string_or("");
   if (type == "image")
-    return {.kind = Kind::kImage, .role = role, .text = block["source"]["data"].string_or("")};
+    return {
+        .kind = Heard::Kind::kImage, .role = role, .text = block["source"]["data"].string_or("")};
   if (type == "tool_use")
-    return {.kind = Kind::kCall,
+    return {.kind = Heard::Kind::kCall,
             .role = role,
             .name = block["name"].string_or(""),
             .text = block["id"].string_or(""),
             .json = heard_json(block["input"])};
   if (type == "tool_result")
-    return {.kind = Kind::kResult,
+    return {.kind = Heard::Kind::kResult,
             .role = role,
             .name = block["tool_use_id"].string_or(""),
             .text = words_in(block["content"])};
-  return {.kind = Kind::kText, .role = role, .text = block["text"].string_or("")};
+  return {.kind = Heard::Kind::kText, .role = role, .text = block["text"].string_or("")};
 }
 
 void hear_marked(json::Value block, Heard piece, Listener& listener) {
@@ -37,7 +36,7 @@ void hear_marked(json::Value block, Heard piece, Listener& listener) {
 
 void hear_content(json::Value content, const std::string& role, Listener& listener) {
   if (const auto text = content.string())
-    listener.add({.kind = Kind::kText, .role = role, .text = std::string(*text)});
+    listener.add({.kind = Heard::Kind::kText, .role = role, .text = std::string(*text)});
   for (const auto block : content.items()) hear_marked(block, piece_of(block, role), listener);
 }
 
@@ -47,13 +46,13 @@ void hear_message_body(json::Value body, Listener& listener) {
   listener.begin();
   for (const auto tool : body["tools"].items())
     hear_marked(tool,
-                {.kind = Kind::kTool,
+                {.kind = Heard::Kind::kTool,
                  .name = tool["name"].string_or(""),
                  .text = tool["description"].string_or(""),
                  .json = heard_json(tool["input_schema"])},
                 listener);
   if (const auto schema = body["output_config"]["format"]["schema"]; !schema.is_null())
-    listener.add({.kind = Kind::kSchema, .json = heard_json(schema)});
+    listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(schema)});
   hear_content(body["system"], "system", listener);
   for (const auto message : body["messages"].items())
     hear_content(message["content"], message["role"].string_or(""), listener);

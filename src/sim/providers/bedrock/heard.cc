@@ -3,18 +3,17 @@
 namespace weir::sim::bedrock {
 namespace {
 
-using Kind = Heard::Kind;
-
 void hear_block(json::Value block, const std::string& role, Listener& listener) {
   if (const auto point = block["cachePoint"]; !point.is_null())
     return listener.mark(point["ttl"].string_or("5m"));
   if (const auto text = block["text"].string())
-    return listener.add({.kind = Kind::kText, .role = role, .text = std::string(*text)});
+    return listener.add({.kind = Heard::Kind::kText, .role = role, .text = std::string(*text)});
   if (const auto image = block["image"]; !image.is_null())
-    return listener.add(
-        {.kind = Kind::kImage, .role = role, .text = image["source"]["bytes"].string_or("")});
+    return listener.add({.kind = Heard::Kind::kImage,
+                         .role = role,
+                         .text = image["source"]["bytes"].string_or("")});
   if (const auto call = block["toolUse"]; !call.is_null())
-    return listener.add({.kind = Kind::kCall,
+    return listener.add({.kind = Heard::Kind::kCall,
                          .role = role,
                          .name = call["name"].string_or(""),
                          .text = call["toolUseId"].string_or(""),
@@ -22,7 +21,7 @@ void hear_block(json::Value block, const std::string& role, Listener& listener) 
   const auto result = block["toolResult"];
   std::string words;
   for (const auto piece : result["content"].items()) words += piece["text"].string_or("");
-  listener.add({.kind = Kind::kResult,
+  listener.add({.kind = Heard::Kind::kResult,
                 .role = role,
                 .name = result["toolUseId"].string_or(""),
                 .text = std::move(words)});
@@ -36,13 +35,13 @@ void hear_converse(json::Value body, Listener& listener) {
     const auto spec = tool["toolSpec"];
     if (spec.is_null()) hear_block(tool, "", listener);
     else
-      listener.add({.kind = Kind::kTool,
+      listener.add({.kind = Heard::Kind::kTool,
                     .name = spec["name"].string_or(""),
                     .text = spec["description"].string_or(""),
                     .json = heard_json(spec["inputSchema"]["json"])});
   }
   const auto schema = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"];
-  if (!schema.is_null()) listener.add({.kind = Kind::kSchema, .json = heard_json(schema)});
+  if (!schema.is_null()) listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(schema)});
   for (const auto block : body["system"].items()) hear_block(block, "system", listener);
   for (const auto message : body["messages"].items())
     for (const auto block : message["content"].items())

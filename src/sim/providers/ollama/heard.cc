@@ -3,21 +3,19 @@
 namespace weir::sim::ollama {
 namespace {
 
-using Kind = Heard::Kind;
-
 void hear_turn(json::Value message, Listener& listener) {
   const auto role = message["role"].string_or("");
   const auto words = message["content"].string_or("");
   if (role == "tool")
-    return listener.add({.kind = Kind::kResult,
+    return listener.add({.kind = Heard::Kind::kResult,
                          .role = "user",
                          .name = message["tool_call_id"].string_or(""),
                          .text = words});
   for (const auto image : message["images"].items())
-    listener.add({.kind = Kind::kImage, .role = role, .text = image.string_or("")});
-  if (!words.empty()) listener.add({.kind = Kind::kText, .role = role, .text = words});
+    listener.add({.kind = Heard::Kind::kImage, .role = role, .text = image.string_or("")});
+  if (!words.empty()) listener.add({.kind = Heard::Kind::kText, .role = role, .text = words});
   for (const auto call : message["tool_calls"].items())
-    listener.add({.kind = Kind::kCall,
+    listener.add({.kind = Heard::Kind::kCall,
                   .role = role,
                   .name = call["function"]["name"].string_or(""),
                   .text = call["id"].string_or(""),
@@ -29,12 +27,12 @@ void hear_turn(json::Value message, Listener& listener) {
 void hear_native(json::Value body, Listener& listener) {
   listener.begin();
   for (const auto tool : body["tools"].items())
-    listener.add({.kind = Kind::kTool,
+    listener.add({.kind = Heard::Kind::kTool,
                   .name = tool["function"]["name"].string_or(""),
                   .text = tool["function"]["description"].string_or(""),
                   .json = heard_json(tool["function"]["parameters"])});
   if (const auto schema = body["format"]; schema.is_object())
-    listener.add({.kind = Kind::kSchema, .json = heard_json(schema)});
+    listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(schema)});
   for (const auto message : body["messages"].items()) hear_turn(message, listener);
 }
 

@@ -369,6 +369,21 @@ Result<void> take_webhooks(Run* run) {
   return {};
 }
 
+// What was asked for, and has nothing here that it could change.
+void tell_of_no_effect(Run& run) {
+  const auto& [provider, model] = run.setup.model;
+  if (run.webhooks && !(provider->batch && provider->batch->webhooks))
+    run.console.note(
+        fmt::format("--webhook-listen has no effect: {} sends no webhooks that Weir knows; its "
+                    "batches are polled",
+                    provider->name));
+  if (run.options.contents == plan::ContentWish::kPrefer &&
+      model->cache == catalogue::CacheMode::kAutomatic &&
+      run.setup.adapter->cached_contents() == nullptr)
+    run.console.note(fmt::format(
+        "--cache-strategy explicit has no effect: {} has an automatic cache only", model->name));
+}
+
 Result<bool> again(Run* run) {
   if (run->interrupted || run->engine->job().phase != engine::JobPhase::kDone) return false;
   WEIR_TRY(const auto count, retry_items(run->task, *run->engine, *run->input, run->console,
@@ -383,6 +398,7 @@ asio::awaitable<Result<void>> own(Run* run) {
   if (auto made = make_engine(*run); !made) co_return std::unexpected(std::move(made).error());
   listen(run);
   if (auto taken = take_webhooks(run); !taken) co_return taken;
+  tell_of_no_effect(*run);
   const Time now = run->setup.clock->now();
   Result<void> begun;
   if (run->task.kind == Kind::kCancel) begun = run->engine->cancel();

@@ -252,6 +252,7 @@ Result<BatchLimits> parse_batch(Value value, const Place& place) {
   WEIR_CHECK(seconds_field("poll_max_s", limits.poll_max));
   limits.mixed_models = value["mixed_models"].boolean().value_or(false);
   limits.answer_format = value["answer_format"].boolean().value_or(true);
+  limits.webhooks = value["webhooks"].boolean().value_or(false);
   limits.cancel_keeps_results = value["cancel_keeps_results"].boolean().value_or(true);
   limits.setting = value["setting"].string_or("");
   limits.result_hosts = texts(value["result_hosts"]);

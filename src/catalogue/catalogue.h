@@ -84,6 +84,7 @@ struct BatchLimits {
   Duration poll_min{}, poll_max{};
   bool mixed_models = false;
   bool answer_format = true;         // false: a batch cannot be told an answer's schema
+  bool webhooks = false;             // signed ones tell that a batch has ended: provider/webhook.h
   bool cancel_keeps_results = true;  // false: what a cancelled batch had done is lost, paid or not
   // Without which no batch can be made, such as an account id; several with a space between. Empty: none.
   std::string setting;

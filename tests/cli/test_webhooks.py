@@ -112,6 +112,15 @@ class Webhooks(harness.CliTest):
         self.check(job, running.wait(), ids)
         self.assertEqual(statuses, {204})
 
+    def test_a_provider_without_webhooks_is_told(self):
+        source, named, _ = documents.write_job(self, 3)
+        with harness.Simulator() as simulator:
+            job = harness.Job(self.folder, simulator, "anthropic", source, *named, "--route", "sync", "--webhook-listen", "127.0.0.1:0",
+                              "--webhook-secret-file", self.write("secret", SECRET + "\n"))
+            outcome = job.run()
+            self.assert_code(outcome, 0)
+            self.assertIn("--webhook-listen has no effect: anthropic", outcome.err)
+
     def test_without_a_secret_nothing_listens(self):
         source, named, _ = documents.write_job(self, 3)
         with harness.Simulator() as simulator:

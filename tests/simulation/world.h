@@ -133,6 +133,7 @@ class World {
   Result<void> deliver(Process& process, Delivery delivery);
   Result<void> deliver_rows(Process& process, Delivery& delivery);
   void expect_intent(Process& process, const engine::Call& call, const http::Request& request);
+  std::vector<engine::LoadedAggregate> left_after_power_loss(MemoryDisk& left, std::string_view at);
   void expect_content_intent(const http::Request& request);
   void learn(Process& process);
   void watch(Process& process, const Delivery& delivery);

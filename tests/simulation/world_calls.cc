@@ -122,7 +122,22 @@ World::Delivery World::perform(Process& process, engine::Call call) {
   return delivery;
 }
 
-// The store as it is when the power fails now, and the disk loses all it may.
+// The store as it is when the power fails now, and the disk loses all it may; nothing where it cannot be read.
+std::vector<engine::LoadedAggregate> World::left_after_power_loss(MemoryDisk& left,
+                                                                  std::string_view at) {
+  disk_.copy_synced_to(left);
+  MemoryVfs vfs(left);
+  const auto read = [&]() -> Result<std::vector<engine::LoadedAggregate>> {
+    WEIR_TRY(const auto store, runtime::SqliteStore::open(folder() + "/store.sqlite",
+                                                          {.vfs = vfs.name(), .exclusive = true}));
+    return store->load();
+  };
+  auto loaded = read();
+  if (loaded) return *std::move(loaded);
+  complain(fmt::format("at {}: {}", at, loaded.error().text()));
+  return {};
+}
+
 void World::expect_content_intent(const http::Request& request) {
   const std::string attempt(request.headers.find("x-client-request-id").value_or(""));
   if (!contents_asked_.insert(attempt).second)
@@ -130,14 +145,7 @@ void World::expect_content_intent(const http::Request& request) {
   SeededRandom random(1);
   CrashPoint nobody(random);
   MemoryDisk left(nobody);
-  disk_.copy_synced_to(left);
-  MemoryVfs vfs(left);
-  auto store = runtime::SqliteStore::open(folder() + "/store.sqlite",
-                                          {.vfs = vfs.name(), .exclusive = true});
-  if (!store) return complain("at a content's create: " + store.error().text());
-  const auto loaded = (*store)->load();
-  if (!loaded) return complain("at a content's create: " + loaded.error().text());
-  for (const auto& aggregate : *loaded) {
+  for (const auto& aggregate : left_after_power_loss(left, "a content's create")) {
     if (aggregate.kind != engine::AggregateKind::kContent) continue;
     const auto content = engine::ContentState::decode(aggregate.state);
     if (content && content->attempt.text() == attempt &&
@@ -160,18 +168,10 @@ void World::expect_intent(Process& process, const engine::Call& call,
   }
   if (call.operation == "content_create") return expect_content_intent(request);
   if (call.operation != "create") return;
-  // Were the power to fail now, and the disk to lose all it may.
   SeededRandom random(1);
   CrashPoint nobody(random);
   MemoryDisk left(nobody);
-  disk_.copy_synced_to(left);
-  MemoryVfs vfs(left);
-  auto store = runtime::SqliteStore::open(folder() + "/store.sqlite",
-                                          {.vfs = vfs.name(), .exclusive = true});
-  if (!store) return complain("at a create: " + store.error().text());
-  const auto loaded = (*store)->load();
-  if (!loaded) return complain("at a create: " + loaded.error().text());
-  for (const auto& aggregate : *loaded) {
+  for (const auto& aggregate : left_after_power_loss(left, "a create")) {
     if (aggregate.kind != engine::AggregateKind::kBatch) continue;
     const auto batch = engine::BatchState::decode(aggregate.state);
     if (!batch || call.image_path != fmt::format("{}/batch-{}.image", folder(), batch->number))

@@ -39,6 +39,20 @@ void hear_message(json::Value message, Listener& listener) {
     if (const auto mark = part["prompt_cache_breakpoint"]; !mark.is_null())
       listener.mark(mark["ttl"].string_or("default"));
   }
+  hear_calls(message, role, listener);
+}
+
+}  // namespace
+
+void hear_tools(json::Value body, Listener& listener) {
+  for (const auto tool : body["tools"].items())
+    listener.add({.kind = Heard::Kind::kTool,
+                  .name = tool["function"]["name"].string_or(""),
+                  .text = tool["function"]["description"].string_or(""),
+                  .json = heard_json(tool["function"]["parameters"])});
+}
+
+void hear_calls(json::Value message, const std::string& role, Listener& listener) {
   for (const auto call : message["tool_calls"].items())
     listener.add({.kind = Heard::Kind::kCall,
                   .role = role,
@@ -47,15 +61,9 @@ void hear_message(json::Value message, Listener& listener) {
                   .json = heard_json(call["function"]["arguments"])});
 }
 
-}  // namespace
-
 void hear_chat(json::Value body, Listener& listener) {
   listener.begin();
-  for (const auto tool : body["tools"].items())
-    listener.add({.kind = Heard::Kind::kTool,
-                  .name = tool["function"]["name"].string_or(""),
-                  .text = tool["function"]["description"].string_or(""),
-                  .json = heard_json(tool["function"]["parameters"])});
+  hear_tools(body, listener);
   const json::Value format = body["response_format"];
   const json::Value described = format["json_schema"];
   for (const auto schema : {described["schema"], format["schema"]})

@@ -1,5 +1,7 @@
 #include "sim/providers/ollama/heard.h"
 
+#include "sim/openai_shape/chat_heard.h"
+
 namespace weir::sim::ollama {
 namespace {
 
@@ -14,23 +16,14 @@ void hear_turn(json::Value message, Listener& listener) {
   for (const auto image : message["images"].items())
     listener.add({.kind = Heard::Kind::kImage, .role = role, .text = image.string_or("")});
   if (!words.empty()) listener.add({.kind = Heard::Kind::kText, .role = role, .text = words});
-  for (const auto call : message["tool_calls"].items())
-    listener.add({.kind = Heard::Kind::kCall,
-                  .role = role,
-                  .name = call["function"]["name"].string_or(""),
-                  .text = call["id"].string_or(""),
-                  .json = heard_json(call["function"]["arguments"])});
+  openai_shape::hear_calls(message, role, listener);
 }
 
 }  // namespace
 
 void hear_native(json::Value body, Listener& listener) {
   listener.begin();
-  for (const auto tool : body["tools"].items())
-    listener.add({.kind = Heard::Kind::kTool,
-                  .name = tool["function"]["name"].string_or(""),
-                  .text = tool["function"]["description"].string_or(""),
-                  .json = heard_json(tool["function"]["parameters"])});
+  openai_shape::hear_tools(body, listener);
   if (const auto schema = body["format"]; schema.is_object())
     listener.add({.kind = Heard::Kind::kSchema, .json = heard_json(schema)});
   for (const auto message : body["messages"].items()) hear_turn(message, listener);
